@@ -1,0 +1,137 @@
+//! The contract of a capture device, real or not.
+//!
+//! The order of calls is `configure`, `start`, `dequeue`…, `stop`; `configure` again is allowed after `stop`. One thread
+//! at a time uses a camera. Frames outlive the stream: their memory stays readable until the last clone is dropped.
+
+use std::path::PathBuf;
+use std::time::Duration;
+
+use crate::error::Error;
+use crate::format::RawFormat;
+use crate::frame::Frame;
+
+/// What a camera is, apart from how it is set.
+#[derive(Clone, Debug)]
+pub struct CameraInfo {
+    /// The name by which the same camera is found again: `v4l2:BUS_INFO`, `virtual`, `replay:PATH`.
+    pub id: String,
+    /// The kernel driver, or `virtual` / `replay`.
+    pub driver: String,
+    /// The name that the device gives itself.
+    pub model: String,
+    /// The device file, if there is one.
+    pub path: Option<PathBuf>,
+    /// True for cameras that see no real light; pictures from them say so in their EXIF.
+    pub simulated: bool,
+    /// What is known of the sensor.
+    pub sensor: Sensor,
+}
+
+/// What is known of the sensor behind a camera; `None` is "not calibrated", never a guess.
+#[derive(Clone, Copy, Debug, Default, PartialEq)]
+pub struct Sensor {
+    /// Sample value of no light, in codes of the stream's bit depth.
+    pub black: Option<u16>,
+    /// Sample value of saturation, in codes of the stream's bit depth.
+    pub white: Option<u16>,
+    /// Camera RGB, white-balanced and linear, to linear sRGB; each row sums to one.
+    pub matrix: Option<[[f32; 3]; 3]>,
+}
+
+/// One way in which a camera streams.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct Mode {
+    /// The samples.
+    pub format: RawFormat,
+    /// Samples in a row.
+    pub width: u32,
+    /// Rows.
+    pub height: u32,
+    /// Time from frame to frame at the highest rate, where the driver tells.
+    pub frame_interval: Option<Duration>,
+}
+
+/// What a caller wants of a stream.
+#[derive(Clone, Copy, Debug)]
+pub struct StreamRequest {
+    /// One of [`Camera::modes`].
+    pub mode: Mode,
+    /// How many frames the caller wants to hold at once while the stream goes on. The camera adds what it needs itself.
+    pub held: u32,
+}
+
+/// What a stream really is: read back from the device, never computed.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct StreamConfig {
+    /// The samples.
+    pub format: RawFormat,
+    /// Samples in a row.
+    pub width: u32,
+    /// Rows.
+    pub height: u32,
+    /// Bytes from the start of a row to the start of the next.
+    pub stride_bytes: usize,
+    /// Bytes of a frame, padding included.
+    pub size_bytes: usize,
+    /// Buffers of the stream.
+    pub slots: u32,
+    /// How many of them a caller may hold while the stream goes on; may be less than was asked, even 0.
+    pub held: u32,
+    /// Time from frame to frame, where the device tells.
+    pub frame_interval: Option<Duration>,
+}
+
+/// What waiting for a frame brought: all of these are normal life of a camera.
+#[derive(Debug)]
+pub enum Dequeued {
+    /// A good frame.
+    Frame(Frame),
+    /// The device gave a buffer whose content is bad (error flag, no bytes, too few bytes); it went back to the device.
+    Damaged {
+        /// The frame's number, counted as [`Frame::sequence`] is.
+        sequence: u64,
+        /// What was wrong with it.
+        reason: &'static str,
+    },
+    /// Nothing came within the time given.
+    Timeout,
+    /// Every slot is held by the caller: drop a frame, then ask again.
+    Starved,
+}
+
+/// A capture device.
+pub trait Camera: Send {
+    /// What the camera is.
+    fn info(&self) -> &CameraInfo;
+
+    /// The raw modes it has, largest first, and of one size the deepest first. Does not block.
+    ///
+    /// # Errors
+    /// [`Error::Gone`] when it was unplugged; [`Error::System`] when the device fails to answer.
+    fn modes(&self) -> Result<Vec<Mode>, Error>;
+
+    /// Sets the mode and makes the slots; frees the slots of an earlier configuration (frames still held stay readable).
+    ///
+    /// # Errors
+    /// [`Error::Busy`] when another program streams; [`Error::Unsupported`] when the device changes the mode into one
+    /// that is not raw or gives too few buffers; [`Error::State`] while streaming; [`Error::Gone`]; [`Error::System`].
+    fn configure(&mut self, request: &StreamRequest) -> Result<StreamConfig, Error>;
+
+    /// Starts the stream. Frames count from sequence 0 at each start.
+    ///
+    /// # Errors
+    /// [`Error::State`] before `configure`; [`Error::Busy`]; [`Error::Gone`]; [`Error::System`].
+    fn start(&mut self) -> Result<(), Error>;
+
+    /// Waits for the next frame for at most `timeout`. Slots whose frames were dropped go back to the device first.
+    ///
+    /// # Errors
+    /// [`Error::State`] when not streaming; [`Error::Gone`]; [`Error::System`] when the device failed for good.
+    fn dequeue(&mut self, timeout: Duration) -> Result<Dequeued, Error>;
+
+    /// Stops the stream; idempotent. Frames that are held stay readable.
+    ///
+    /// # Errors
+    /// [`Error::System`] when the device refuses; a camera that is gone is stopped, not an error.
+    fn stop(&mut self) -> Result<(), Error>;
+}

@@ -1,0 +1,18 @@
+//! Cameras and the memory their frames live in.
+//!
+//! Owns: the [`Camera`] trait and its implementations ([`v4l2`], [`simulated`]), DMA-buf memory and the guard that is
+//! the only way to its bytes ([`memory`]), frames as leases on a stream's slots ([`frame`]).
+//! Never: developing pictures, deciding when work runs, files that hold photos.
+
+pub mod camera;
+pub mod error;
+pub mod format;
+pub mod frame;
+pub mod memory;
+pub mod simulated;
+pub mod v4l2;
+
+pub use camera::{Camera, CameraInfo, Dequeued, Mode, Sensor, StreamConfig, StreamRequest};
+pub use error::Error;
+pub use format::{CfaPattern, Packing, RawFormat};
+pub use frame::{Exposure, Frame, SlotPool};

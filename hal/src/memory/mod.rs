@@ -1,0 +1,210 @@
+//! Frame memory: files that hold pixels, and the guards that are the only way to their bytes.
+//!
+//! A [`Buffer`] is a DMA-buf (or a memfd, where nothing but CPUs touches it) mapped once for its life. A guard brackets the
+//! CPU's access with `DMA_BUF_IOCTL_SYNC`, so that caches are right on machines whose devices do not snoop them:
+//! <https://docs.kernel.org/driver-api/dma-buf.html#cpu-access-to-dma-buffer-objects>. Memory may be uncached: read each
+//! line once.
+
+mod mapping;
+mod sync;
+mod udmabuf;
+
+use std::os::fd::{AsFd, BorrowedFd, OwnedFd};
+use std::sync::{RwLock, RwLockReadGuard, RwLockWriteGuard};
+
+use nix::errno::Errno;
+use nix::sys::memfd::{MFdFlags, memfd_create};
+
+use crate::error::Error;
+use mapping::Mapping;
+use sync::{Direction, Window};
+
+/// What kind of memory a [`Buffer`] is.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum MemoryKind {
+    /// Exported by a driver (V4L2 `EXPBUF`).
+    Exported,
+    /// Pages of a memfd that `/dev/udmabuf` made a DMA-buf of: devices can import it.
+    Udmabuf,
+    /// A plain memfd: no device can use it, no cache needs care.
+    Memfd,
+}
+
+/// One piece of frame memory, mapped for its life.
+#[derive(Debug)]
+pub struct Buffer {
+    file: OwnedFd,
+    mapping: RwLock<Mapping>,
+    len: usize,
+    kind: MemoryKind,
+    name: String,
+}
+
+impl Buffer {
+    /// Takes over a DMA-buf that a driver exported, and maps its first `len` bytes for reading. `name` is for errors.
+    ///
+    /// # Errors
+    /// [`Error::System`] when it cannot be mapped.
+    pub fn from_exported(file: OwnedFd, len: usize, name: impl Into<String>) -> Result<Self, Error> {
+        let name = name.into();
+        let mapping = Mapping::read_only(&file, len).map_err(|error| map_failed(&name, len, &error))?;
+        Ok(Self { file, mapping: RwLock::new(mapping), len, kind: MemoryKind::Exported, name })
+    }
+
+    /// New zeroed memory of `len` bytes that this process may write: a DMA-buf from `/dev/udmabuf` where that is there
+    /// and open to this user, else a memfd.
+    ///
+    /// # Errors
+    /// [`Error::System`] when the system gives no memory.
+    pub fn allocate(len: usize, name: impl Into<String>) -> Result<Self, Error> {
+        let name = name.into();
+        let page = 4096;
+        let flags = MFdFlags::MFD_ALLOW_SEALING | MFdFlags::MFD_CLOEXEC;
+        let memory =
+            memfd_create(name.as_str(), flags).map_err(|errno| failed(&name, "memfd_create", errno, len))?;
+        let rounded = len.max(1).next_multiple_of(page);
+        nix::unistd::ftruncate(&memory, rounded as i64)
+            .map_err(|errno| failed(&name, "ftruncate", errno, rounded))?;
+        let (file, kind) = match udmabuf::from_memfd(&memory, rounded) {
+            Some(dma_buf) => (dma_buf, MemoryKind::Udmabuf),
+            None => (memory, MemoryKind::Memfd),
+        };
+        let mapping =
+            Mapping::read_write(&file, len.max(1)).map_err(|error| map_failed(&name, len, &error))?;
+        Ok(Self { file, mapping: RwLock::new(mapping), len, kind, name })
+    }
+
+    /// Bytes.
+    pub fn len(&self) -> usize {
+        self.len
+    }
+
+    /// True for a buffer of no bytes.
+    pub fn is_empty(&self) -> bool {
+        self.len == 0
+    }
+
+    /// What it is.
+    pub fn kind(&self) -> MemoryKind {
+        self.kind
+    }
+
+    /// Opens the window in which this process may read the bytes. Waits for a [`WriteGuard`] of this process to close,
+    /// and for a device's fences.
+    ///
+    /// # Errors
+    /// [`Error::System`] when the kernel refuses the access.
+    pub fn read(&self) -> Result<ReadGuard<'_>, Error> {
+        let lock = self.mapping.read().unwrap_or_else(std::sync::PoisonError::into_inner);
+        let window = self.window(Direction::Read)?;
+        Ok(ReadGuard { lock, len: self.len, _window: window })
+    }
+
+    /// Opens the window in which this process alone may write the bytes. Only for memory from [`Buffer::allocate`].
+    ///
+    /// # Errors
+    /// [`Error::State`] for memory that a driver exported; [`Error::System`] when the kernel refuses the access.
+    pub fn write(&self) -> Result<WriteGuard<'_>, Error> {
+        if self.kind == MemoryKind::Exported {
+            return Err(Error::State {
+                camera: self.name.clone(),
+                operation: "write",
+                reason: "memory that a driver exported is mapped for reading only",
+            });
+        }
+        let lock = self.mapping.write().unwrap_or_else(std::sync::PoisonError::into_inner);
+        let window = self.window(Direction::Write)?;
+        Ok(WriteGuard { lock, len: self.len, _window: window })
+    }
+
+    fn window(&self, direction: Direction) -> Result<Option<Window<'_>>, Error> {
+        if self.kind == MemoryKind::Memfd {
+            return Ok(None);
+        }
+        Window::open(self.file.as_fd(), direction)
+            .map(Some)
+            .map_err(|errno| failed(&self.name, "DMA_BUF_IOCTL_SYNC", errno, self.len))
+    }
+}
+
+impl AsFd for Buffer {
+    fn as_fd(&self) -> BorrowedFd<'_> {
+        self.file.as_fd()
+    }
+}
+
+fn failed(name: &str, operation: &'static str, errno: Errno, len: usize) -> Error {
+    Error::System { camera: name.to_owned(), operation, errno, detail: format!(" ({len} bytes)") }
+}
+
+fn map_failed(name: &str, len: usize, error: &std::io::Error) -> Error {
+    failed(name, "mmap", error.raw_os_error().map_or(Errno::UnknownErrno, Errno::from_raw), len)
+}
+
+/// The bytes of a [`Buffer`], while this process may read them.
+#[derive(Debug)]
+pub struct ReadGuard<'a> {
+    lock: RwLockReadGuard<'a, Mapping>,
+    len: usize,
+    _window: Option<Window<'a>>,
+}
+
+impl std::ops::Deref for ReadGuard<'_> {
+    type Target = [u8];
+
+    fn deref(&self) -> &[u8] {
+        &self.lock.bytes()[..self.len]
+    }
+}
+
+/// The bytes of a [`Buffer`], while this process alone may write them.
+#[derive(Debug)]
+pub struct WriteGuard<'a> {
+    lock: RwLockWriteGuard<'a, Mapping>,
+    len: usize,
+    _window: Option<Window<'a>>,
+}
+
+impl std::ops::Deref for WriteGuard<'_> {
+    type Target = [u8];
+
+    fn deref(&self) -> &[u8] {
+        &self.lock.bytes()[..self.len]
+    }
+}
+
+impl std::ops::DerefMut for WriteGuard<'_> {
+    fn deref_mut(&mut self) -> &mut [u8] {
+        let len = self.len;
+        &mut self.lock.bytes_mut()[..len]
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn what_was_written_is_read() {
+        let buffer = Buffer::allocate(5000, "test").unwrap();
+        assert_eq!(buffer.len(), 5000);
+        buffer.write().unwrap()[4999] = 7;
+        let (a, b) = (buffer.read().unwrap(), buffer.read().unwrap());
+        assert_eq!((a[0], b[4999], a.len()), (0, 7, 5000));
+    }
+
+    #[test]
+    fn exported_memory_is_not_writable() {
+        let memory = memfd_create("test", MFdFlags::MFD_CLOEXEC).unwrap();
+        nix::unistd::ftruncate(&memory, 4096).unwrap();
+        let buffer = Buffer::from_exported(memory, 4096, "test").unwrap();
+        assert!(matches!(buffer.write(), Err(Error::State { .. })));
+    }
+
+    #[test]
+    fn memory_longer_than_its_file_is_refused() {
+        let memory = memfd_create("test", MFdFlags::MFD_CLOEXEC).unwrap();
+        nix::unistd::ftruncate(&memory, 4096).unwrap();
+        assert!(matches!(Buffer::from_exported(memory, 8192, "test"), Err(Error::System { .. })));
+    }
+}
