@@ -86,7 +86,8 @@ pub struct StreamConfig {
 pub enum Dequeued {
     /// A good frame.
     Frame(Frame),
-    /// The device gave a buffer whose content is bad (error flag, no bytes, too few bytes); it went back to the device.
+    /// A frame was lost on the way: its buffer came back bad (error flag, no bytes, too few bytes) and went to the device
+    /// again, or the device's queue failed and was restarted. The stream goes on.
     Damaged {
         /// The frame's number, counted as [`Frame::sequence`] is.
         sequence: u64,
@@ -95,7 +96,7 @@ pub enum Dequeued {
     },
     /// Nothing came within the time given.
     Timeout,
-    /// Every slot is held by the caller: drop a frame, then ask again.
+    /// So many slots are held by the caller that the device has none to fill: drop a frame, then ask again.
     Starved,
 }
 
@@ -114,13 +115,16 @@ pub trait Camera: Send {
     ///
     /// # Errors
     /// [`Error::Busy`] when another program streams; [`Error::Unsupported`] when the device changes the mode into one
-    /// that is not raw or gives too few buffers; [`Error::State`] while streaming; [`Error::Gone`]; [`Error::System`].
+    /// that is not raw or gives too few buffers; [`Error::State`] while streaming, and where a driver cannot free the
+    /// earlier slots while frames of them are held; [`Error::Gone`]; [`Error::System`]. After an error it must be
+    /// configured again.
     fn configure(&mut self, request: &StreamRequest) -> Result<StreamConfig, Error>;
 
     /// Starts the stream. Frames count from sequence 0 at each start.
     ///
     /// # Errors
-    /// [`Error::State`] before `configure`; [`Error::Busy`]; [`Error::Gone`]; [`Error::System`].
+    /// [`Error::State`] before `configure` and while streaming; [`Error::Busy`]; [`Error::Gone`]; [`Error::System`]. After
+    /// an error the stream is off and `start` may be tried again.
     fn start(&mut self) -> Result<(), Error>;
 
     /// Waits for the next frame for at most `timeout`. Slots whose frames were dropped go back to the device first.

@@ -51,13 +51,16 @@ pub struct RawFormat {
 }
 
 impl RawFormat {
-    /// Bytes that `width` samples need, without padding.
+    /// Bytes that `width` samples need, without row padding; MIPI groups count whole.
     pub fn row_bytes(self, width: u32) -> usize {
         let width = width as usize;
         match self.packing {
             Packing::Bytes => width,
             Packing::Le16 => width * 2,
-            Packing::Mipi => (width * usize::from(self.bits)).div_ceil(8),
+            Packing::Mipi => match self.bits {
+                12 => width.div_ceil(2) * 3,
+                bits => width.div_ceil(4) * usize::from(bits) / 2,
+            },
         }
     }
 }

@@ -5,14 +5,18 @@
 //! Never: developing pictures, deciding when work runs, files that hold photos.
 
 pub mod camera;
+pub mod discovery;
 pub mod error;
 pub mod format;
 pub mod frame;
 pub mod memory;
+pub mod open;
 pub mod simulated;
+mod uapi;
 pub mod v4l2;
 
 pub use camera::{Camera, CameraInfo, Dequeued, Mode, Sensor, StreamConfig, StreamRequest};
 pub use error::Error;
 pub use format::{CfaPattern, Packing, RawFormat};
 pub use frame::{Exposure, Frame, SlotPool};
+pub use open::{CameraName, open, open_default};

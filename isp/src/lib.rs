@@ -1,1 +1,43 @@
-//! placeholder
+//! Raw pictures to viewable ones: unpack, black level, white balance, demosaic, colour, tone.
+//!
+//! The crate owns pixels: bytes in, bytes out. It opens no device and no file, reads no clock and starts no
+//! thread; callers cut the work into strips and run them where they like.
+//!
+//! Two paths share one [`Rendering`] and therefore one look:
+//!
+//! * the *proxy* path ([`proxy::bin`]): one pass over the raw rows, half the size, with [`Statistics`] as a
+//!   by-product;
+//! * the *full* path ([`develop::Plan`]): every pixel, strip by strip, in any order.
+//!
+//! Every stage that reaches a pixel is integer arithmetic, and what prepares it uses only `+ - * / sqrt` in a
+//! fixed order, so that the same raw gives the same bytes on every architecture and with any number of threads.
+#![doc = ""]
+#![doc = include_str!("../README.md")]
+#![deny(unsafe_code)]
+
+mod cfa;
+mod colour;
+mod curve;
+pub mod demosaic;
+pub mod develop;
+mod error;
+mod exposure;
+mod level;
+mod mosaic;
+pub mod packing;
+mod picture;
+pub mod proxy;
+mod raw;
+mod reader;
+mod rendering;
+mod statistics;
+pub mod unpack;
+mod white_balance;
+
+pub use cfa::{CfaPattern, Channel};
+pub use demosaic::Demosaic;
+pub use error::Error;
+pub use picture::Picture;
+pub use raw::{MAX_SIDE, Packing, RawGeometry, RawView};
+pub use rendering::Rendering;
+pub use statistics::{Statistics, Zone};

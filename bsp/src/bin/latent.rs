@@ -1,1 +1,7 @@
-fn main(){}
+//! The program `latent`.
+
+#![forbid(unsafe_code)]
+
+fn main() -> std::process::ExitCode {
+    latent_bsp::main()
+}

@@ -13,7 +13,9 @@ use std::os::fd::{AsFd, BorrowedFd, OwnedFd};
 use std::sync::{RwLock, RwLockReadGuard, RwLockWriteGuard};
 
 use nix::errno::Errno;
+use nix::fcntl::{FcntlArg, SealFlag, fcntl};
 use nix::sys::memfd::{MFdFlags, memfd_create};
+use nix::unistd::{SysconfVar, sysconf};
 
 use crate::error::Error;
 use mapping::Mapping;
@@ -58,13 +60,18 @@ impl Buffer {
     /// [`Error::System`] when the system gives no memory.
     pub fn allocate(len: usize, name: impl Into<String>) -> Result<Self, Error> {
         let name = name.into();
-        let page = 4096;
+        let size = len.max(1).checked_next_multiple_of(page_size());
+        let Some((rounded, end)) = size.and_then(|size| Some((size, i64::try_from(size).ok()?))) else {
+            return Err(failed(&name, "memfd_create", Errno::EFBIG, len));
+        };
         let flags = MFdFlags::MFD_ALLOW_SEALING | MFdFlags::MFD_CLOEXEC;
-        let memory =
-            memfd_create(name.as_str(), flags).map_err(|errno| failed(&name, "memfd_create", errno, len))?;
-        let rounded = len.max(1).next_multiple_of(page);
-        nix::unistd::ftruncate(&memory, rounded as i64)
-            .map_err(|errno| failed(&name, "ftruncate", errno, rounded))?;
+        // Not under the buffer's own name: it may be longer than the kernel allows here.
+        let memory = memfd_create(c"latent-frame", flags)
+            .map_err(|errno| failed(&name, "memfd_create", errno, len))?;
+        nix::unistd::ftruncate(&memory, end).map_err(|errno| failed(&name, "ftruncate", errno, rounded))?;
+        // Mappings rely on it: a file that shrinks under them is a crash.
+        fcntl(&memory, FcntlArg::F_ADD_SEALS(SealFlag::F_SEAL_SHRINK))
+            .map_err(|errno| failed(&name, "F_ADD_SEALS", errno, len))?;
         let (file, kind) = match udmabuf::from_memfd(&memory, rounded) {
             Some(dma_buf) => (dma_buf, MemoryKind::Udmabuf),
             None => (memory, MemoryKind::Memfd),
@@ -133,6 +140,22 @@ impl AsFd for Buffer {
     }
 }
 
+/// The most memory that a stream may take on this machine, whatever its caller wants to hold: half of what the machine
+/// has, and never more than 1 GiB.
+pub(crate) fn stream_limit_bytes() -> usize {
+    const MOST: usize = 1 << 30;
+    let pages = sysconf(SysconfVar::_PHYS_PAGES).ok().flatten();
+    let pages = pages.and_then(|pages| usize::try_from(pages).ok()).unwrap_or(usize::MAX);
+    (pages.saturating_mul(page_size()) / 2).min(MOST)
+}
+
+/// Bytes of a page of this kernel: 4, 16 or 64 KiB.
+fn page_size() -> usize {
+    const LARGEST: usize = 65536;
+    let size = sysconf(SysconfVar::PAGE_SIZE).ok().flatten();
+    size.and_then(|bytes| usize::try_from(bytes).ok()).filter(|bytes| *bytes > 0).unwrap_or(LARGEST)
+}
+
 fn failed(name: &str, operation: &'static str, errno: Errno, len: usize) -> Error {
     Error::System { camera: name.to_owned(), operation, errno, detail: format!(" ({len} bytes)") }
 }
@@ -144,9 +167,10 @@ fn map_failed(name: &str, len: usize, error: &std::io::Error) -> Error {
 /// The bytes of a [`Buffer`], while this process may read them.
 #[derive(Debug)]
 pub struct ReadGuard<'a> {
+    // First, so that the window closes before the lock opens.
+    _window: Option<Window<'a>>,
     lock: RwLockReadGuard<'a, Mapping>,
     len: usize,
-    _window: Option<Window<'a>>,
 }
 
 impl std::ops::Deref for ReadGuard<'_> {
@@ -160,9 +184,10 @@ impl std::ops::Deref for ReadGuard<'_> {
 /// The bytes of a [`Buffer`], while this process alone may write them.
 #[derive(Debug)]
 pub struct WriteGuard<'a> {
+    // First, so that the window closes before the lock opens.
+    _window: Option<Window<'a>>,
     lock: RwLockWriteGuard<'a, Mapping>,
     len: usize,
-    _window: Option<Window<'a>>,
 }
 
 impl std::ops::Deref for WriteGuard<'_> {
@@ -191,6 +216,29 @@ mod tests {
         buffer.write().unwrap()[4999] = 7;
         let (a, b) = (buffer.read().unwrap(), buffer.read().unwrap());
         assert_eq!((a[0], b[4999], a.len()), (0, 7, 5000));
+    }
+
+    #[test]
+    fn sizes_and_names_beyond_the_kernels_are_errors_or_fit() {
+        for len in [usize::MAX, usize::MAX - 4096, i64::MAX as usize] {
+            assert!(matches!(Buffer::allocate(len, "test"), Err(Error::System { .. })), "{len}");
+        }
+        assert_eq!(Buffer::allocate(0, "test").unwrap().read().unwrap().len(), 0);
+        assert!(Buffer::allocate(1, "long ".repeat(1000)).is_ok());
+        assert!(Buffer::allocate(1, "with \0 in it").is_ok());
+    }
+
+    #[test]
+    fn memory_does_not_shrink_under_its_mapping() {
+        let buffer = Buffer::allocate(8192, "test").unwrap();
+        assert!(nix::unistd::ftruncate(&buffer, 0).is_err());
+        assert_eq!(buffer.read().unwrap()[8191], 0);
+    }
+
+    #[test]
+    fn limits_are_whole_and_not_nothing() {
+        assert!(page_size().is_power_of_two() && page_size() >= 4096);
+        assert!((1 << 20..=1 << 30).contains(&stream_limit_bytes()));
     }
 
     #[test]

@@ -4,8 +4,6 @@
 use std::fs::OpenOptions;
 use std::os::fd::{AsRawFd, FromRawFd, OwnedFd};
 
-use nix::fcntl::{FcntlArg, SealFlag, fcntl};
-
 /// `struct udmabuf_create`.
 #[repr(C)]
 struct UdmabufCreate {
@@ -19,11 +17,10 @@ const CLOEXEC: u32 = 1;
 
 nix::ioctl_write_ptr!(udmabuf_create, b'u', 0x42, UdmabufCreate);
 
-/// A DMA-buf over the first `len` bytes of a sealable memfd, where the kernel has the device, this user may open it,
+/// A DMA-buf over the first `len` bytes of a memfd that is sealed against shrinking, where the kernel has the device, this user may open it,
 /// and its size limit allows; `len` is a whole number of pages.
 pub(super) fn from_memfd(memfd: &OwnedFd, len: usize) -> Option<OwnedFd> {
     let device = OpenOptions::new().read(true).write(true).open("/dev/udmabuf").ok()?;
-    fcntl(memfd, FcntlArg::F_ADD_SEALS(SealFlag::F_SEAL_SHRINK)).ok()?;
     let request = UdmabufCreate {
         memfd: u32::try_from(memfd.as_raw_fd()).ok()?,
         flags: CLOEXEC,

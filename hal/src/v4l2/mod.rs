@@ -1,1 +1,269 @@
-//! placeholder
+//! Cameras of the kernel: raw capture through V4L2, single- and multi-planar, into buffers that the driver exports as
+//! DMA-bufs. <https://docs.kernel.org/userspace-api/media/v4l/capture-example.html>
+//!
+//! Owns: [`V4l2Camera`], and through its modules the format table, the list of modes, the layout of frames, the stream's
+//! slots and what a device's refusals mean.
+
+mod formats;
+mod layout;
+mod modes;
+mod node;
+mod policy;
+mod queue;
+mod sequence;
+mod slots;
+mod stream;
+
+use std::path::Path;
+use std::time::Duration;
+
+use crate::camera::{Camera, CameraInfo, Dequeued, Mode, Sensor, StreamConfig, StreamRequest};
+use crate::error::Error;
+use crate::frame::SlotPool;
+use crate::memory::{self, Buffer};
+use layout::Layout;
+use node::Node;
+use policy::{Operation, Verdict};
+use queue::{Fault, Queue};
+use slots::Plan;
+use stream::Stream;
+
+/// A raw camera behind a V4L2 device file.
+#[derive(Debug)]
+pub struct V4l2Camera {
+    node: Node,
+    info: CameraInfo,
+    stream: Option<Stream>,
+    /// The driver holds buffers for us, or may do so.
+    allocated: bool,
+}
+
+impl V4l2Camera {
+    /// Opens a device file. Does not block; opening may power the sensor up.
+    ///
+    /// # Errors
+    /// [`Error::NotFound`], [`Error::Permission`], [`Error::Busy`] (drivers of a single user);
+    /// [`Error::Unsupported`] for what is no capture device or has no raw Bayer format, with what it has instead;
+    /// [`Error::Gone`]; [`Error::System`].
+    pub fn open(path: &Path) -> Result<Self, Error> {
+        let (node, identity) = Node::open(path)?;
+        let camera = path.display().to_string();
+        let fourccs =
+            modes::fourccs(&node).map_err(|fault| policy::error(&camera, fault.operation, fault.errno))?;
+        if !fourccs.iter().any(|fourcc| formats::from_fourcc(*fourcc).is_some()) {
+            let offered = formats::list(&fourccs);
+            let reason = format!("it has no raw Bayer format; it offers {offered}");
+            return Err(Error::Unsupported { camera, reason });
+        }
+        let id = if identity.bus_info.is_empty() { camera } else { format!("v4l2:{}", identity.bus_info) };
+        let info = CameraInfo {
+            id,
+            driver: identity.driver,
+            model: identity.card,
+            path: Some(path.to_path_buf()),
+            simulated: false,
+            sensor: Sensor::default(),
+        };
+        Ok(Self { node, info, stream: None, allocated: false })
+    }
+
+    fn name(&self) -> String {
+        self.info.path.as_ref().map_or_else(|| self.info.id.clone(), |path| path.display().to_string())
+    }
+
+    fn error(&self, fault: Fault) -> Error {
+        policy::error(&self.name(), fault.operation, fault.errno)
+    }
+
+    fn failed(&self, operation: Operation, errno: nix::errno::Errno) -> Error {
+        self.error(Fault { operation, errno })
+    }
+
+    fn unsupported(&self, reason: String) -> Error {
+        Error::Unsupported { camera: self.name(), reason }
+    }
+
+    fn misused(&self, operation: &'static str, reason: &'static str) -> Error {
+        Error::State { camera: self.name(), operation, reason }
+    }
+
+    /// `stride` is the least bytes a row to ask for; 0 leaves it to the driver.
+    fn configure_with(&mut self, request: &StreamRequest, stride: u32) -> Result<StreamConfig, Error> {
+        if self.stream.as_ref().is_some_and(Stream::streaming) {
+            return Err(self.misused("configure", "it streams; stop it first"));
+        }
+        let config = self.set_up(request, stride);
+        if config.is_err() && self.allocated {
+            // What was allocated before the refusal would keep others from the device.
+            let _ = self.free_buffers();
+        }
+        config
+    }
+
+    fn set_up(&mut self, request: &StreamRequest, stride: u32) -> Result<StreamConfig, Error> {
+        let cache_hints = self.free_buffers()?;
+        let (layout, frame_interval) = self.set_mode(&request.mode, stride)?;
+        let fewest = self.node.fewest_queued().unwrap_or(0);
+        let plan = Plan::new(request.held, fewest, layout.size, memory::stream_limit_bytes());
+        self.allocated = true;
+        let granted = self
+            .node
+            .request(plan.ask, cache_hints)
+            .map_err(|errno| self.failed(Operation::RequestBuffers, errno))?;
+        if granted.count < slots::FEWEST {
+            let reason =
+                format!("it gives {} buffers of {} bytes, and streaming needs 2", granted.count, layout.size);
+            return Err(self.unsupported(reason));
+        }
+        let buffers =
+            (0..granted.count).map(|index| self.export(index, &layout)).collect::<Result<Vec<_>, _>>()?;
+        self.stream = Some(Stream::new(layout, SlotPool::new(buffers), fewest));
+        Ok(StreamConfig {
+            format: layout.format,
+            width: layout.width,
+            height: layout.height,
+            stride_bytes: layout.stride,
+            size_bytes: layout.size,
+            slots: granted.count,
+            held: plan.held(granted.count),
+            frame_interval,
+        })
+    }
+
+    /// Frees the buffers of an earlier configuration; says whether the driver lets us choose cached memory.
+    fn free_buffers(&mut self) -> Result<bool, Error> {
+        self.stream = None;
+        let operation = if self.allocated { Operation::FreeBuffers } else { Operation::RequestBuffers };
+        let answer = self.node.request(0, false).map_err(|errno| self.failed(operation, errno))?;
+        self.allocated = false;
+        Ok(answer.cache_hints)
+    }
+
+    fn set_mode(&mut self, mode: &Mode, stride: u32) -> Result<(Layout, Option<Duration>), Error> {
+        let Some(fourcc) = formats::to_fourcc(mode.format) else {
+            return Err(self.unsupported(format!("V4L2 has no format for {:?}", mode.format)));
+        };
+        let answer = self
+            .node
+            .set_format(fourcc, mode.width, mode.height, stride)
+            .map_err(|errno| self.failed(Operation::SetFormat, errno))?;
+        let layout = Layout::check(&answer).map_err(|reason| self.unsupported(reason))?;
+        let fourcc = answer.pixelformat.to_u32();
+        let fastest = modes::fastest(&self.node, fourcc, layout.width, layout.height)
+            .map_err(|fault| self.error(fault))?;
+        let interval = match self.node.set_interval(fastest) {
+            Ok(interval) => interval.and_then(modes::duration),
+            // Many drivers of raw sensors leave rates to the sensor's controls and have no such call.
+            Err(errno) => match policy::judge(Operation::SetInterval, errno) {
+                Verdict::Gone => return Err(self.failed(Operation::SetInterval, errno)),
+                _ => None,
+            },
+        };
+        Ok((layout, interval))
+    }
+
+    fn export(&self, index: u32, layout: &Layout) -> Result<Buffer, Error> {
+        let length = self.node.length(index).map_err(|errno| self.failed(Operation::QueryBuffer, errno))?;
+        if length < layout.size {
+            let size = layout.size;
+            return Err(self.unsupported(format!("buffer {index} has {length} bytes, frames have {size}")));
+        }
+        let file = self.node.export(index).map_err(|errno| self.failed(Operation::ExportBuffer, errno))?;
+        Buffer::from_exported(file, length, self.name())
+    }
+}
+
+impl Camera for V4l2Camera {
+    fn info(&self) -> &CameraInfo {
+        &self.info
+    }
+
+    fn modes(&self) -> Result<Vec<Mode>, Error> {
+        modes::list(&self.node).map_err(|fault| self.error(fault))
+    }
+
+    fn configure(&mut self, request: &StreamRequest) -> Result<StreamConfig, Error> {
+        self.configure_with(request, 0)
+    }
+
+    fn start(&mut self) -> Result<(), Error> {
+        match &mut self.stream {
+            None => Err(self.misused("start", "it is not configured")),
+            Some(stream) if stream.streaming() => Err(self.misused("start", "it streams already")),
+            Some(stream) => stream.start(&self.node).map_err(|fault| self.error(fault)),
+        }
+    }
+
+    fn dequeue(&mut self, timeout: Duration) -> Result<Dequeued, Error> {
+        match &mut self.stream {
+            Some(stream) if stream.streaming() => {
+                stream.dequeue(&self.node, timeout).map_err(|fault| self.error(fault))
+            }
+            _ => Err(self.misused("dequeue", "it does not stream; start it first")),
+        }
+    }
+
+    fn stop(&mut self) -> Result<(), Error> {
+        match &mut self.stream {
+            Some(stream) => stream.stop(&self.node).map_err(|fault| self.error(fault)),
+            None => Ok(()),
+        }
+    }
+}
+
+impl Drop for V4l2Camera {
+    fn drop(&mut self) {
+        // In this order, since some drivers refuse to stop after their buffers went. Closing the file, which follows,
+        // cleans up after whatever is refused here.
+        let _ = self.stop();
+        if self.allocated {
+            let _ = self.free_buffers();
+        }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::frame::Frame;
+
+    fn picture(camera: &mut V4l2Camera, mode: Mode, stride: u32) -> (StreamConfig, Frame) {
+        let config = camera.configure_with(&StreamRequest { mode, held: 1 }, stride).unwrap();
+        camera.start().unwrap();
+        let Dequeued::Frame(frame) = camera.dequeue(Duration::from_secs(10)).unwrap() else {
+            panic!("no frame");
+        };
+        camera.stop().unwrap();
+        (config, frame)
+    }
+
+    /// Needs the kernel's `vivid` driver, which lengthens rows when asked to; see `tests/v4l2_device.rs`.
+    #[test]
+    fn rows_that_are_longer_than_their_samples_hold_the_same_picture() {
+        const OSD_TEXT: u32 = 0x00f0_f001;
+        const NO_TEXT: i32 = 2;
+        let Some(path) = std::env::var_os("LATENT_TEST_VIDEO") else {
+            println!("SKIP LATENT_TEST_VIDEO names no video device");
+            return;
+        };
+        let mut camera = V4l2Camera::open(Path::new(&path)).unwrap();
+        if camera.info().driver != "vivid" {
+            println!("SKIP the device is not vivid");
+            return;
+        }
+        let control = std::fs::File::open(&path).unwrap();
+        v4l2r::ioctl::s_ctrl(&control, OSD_TEXT, NO_TEXT).unwrap();
+        let mode = *camera.modes().unwrap().last().unwrap();
+        let row = mode.format.row_bytes(mode.width);
+        let longer = u32::try_from(row + 128).unwrap();
+        let (tight, frame) = picture(&mut camera, mode, 0);
+        let (padded, padded_frame) = picture(&mut camera, mode, longer);
+        assert_eq!((tight.stride_bytes, padded.stride_bytes), (row, row + 128));
+        assert!(padded.size_bytes >= padded.stride_bytes * (mode.height as usize - 1) + row);
+        let (bytes, padded_bytes) = (frame.read().unwrap(), padded_frame.read().unwrap());
+        for y in 0..mode.height as usize {
+            let (start, padded_start) = (y * row, y * (row + 128));
+            assert!(bytes[start..start + row] == padded_bytes[padded_start..padded_start + row], "row {y}");
+        }
+    }
+}

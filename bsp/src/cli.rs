@@ -1,0 +1,224 @@
+//! The command line: verbs and their arguments.
+
+use std::path::PathBuf;
+
+use clap::{Args, Parser, Subcommand, ValueEnum};
+use latent_isp::CfaPattern;
+
+/// Deferred photo delivery for embedded Linux cameras.
+#[derive(Debug, Parser)]
+#[command(name = "latent", version, propagate_version = true, arg_required_else_help = true)]
+pub(crate) struct Cli {
+    #[command(subcommand)]
+    pub(crate) verb: Verb,
+}
+
+#[derive(Debug, Subcommand)]
+pub(crate) enum Verb {
+    /// Take photos: a quick picture at once, the full one in its place when it is developed
+    Shoot(ShootArgs),
+    /// Develop a raw file into a picture
+    Develop(DevelopArgs),
+    /// Look at the photo library
+    Library {
+        #[command(subcommand)]
+        verb: LibraryVerb,
+    },
+    /// Look after the photos that wait for their full picture
+    Jobs {
+        #[command(subcommand)]
+        verb: JobsVerb,
+    },
+}
+
+#[derive(Debug, Subcommand)]
+pub(crate) enum LibraryVerb {
+    /// List the photos
+    Ls(ListArgs),
+    /// Tell all about one photo
+    Show(ShowArgs),
+    /// Wait until photos are final; exits 1 if one stays low (a fallback), 124 when the time is up
+    Wait(WaitArgs),
+}
+
+#[derive(Debug, Subcommand)]
+pub(crate) enum JobsVerb {
+    /// Own the library, develop what waits, and take photos for other programs
+    Run(RunArgs),
+}
+
+#[derive(Debug, Args)]
+pub(crate) struct Place {
+    /// The library's folder [default: $LATENT_LIBRARY, else ~/Pictures/Latent]
+    #[arg(long, value_name = "DIR")]
+    pub(crate) library: Option<PathBuf>,
+    /// Print JSON: one object a line for what happens, one document for a question
+    #[arg(long)]
+    pub(crate) json: bool,
+}
+
+#[derive(Debug, Args)]
+pub(crate) struct ShootArgs {
+    /// Which camera: /dev/videoN, v4l2:BUS_INFO, virtual[:size=4000x3000,seed=1,…] or replay:PATH
+    /// [default: the first real one that is usable, else virtual]
+    #[arg(long, value_name = "CAMERA")]
+    pub(crate) camera: Option<String>,
+    /// How many photos
+    #[arg(long, value_name = "N", default_value_t = 1, value_parser = clap::value_parser!(u32).range(1..=100_000))]
+    pub(crate) count: u32,
+    /// Raw frames of each photo
+    #[arg(long, value_name = "N", default_value_t = 8, value_parser = clap::value_parser!(u32).range(1..=64))]
+    pub(crate) burst: u32,
+    /// Return when the raw bursts are safe; `latent jobs run` develops them later
+    #[arg(long)]
+    pub(crate) no_wait: bool,
+    #[command(flatten)]
+    pub(crate) place: Place,
+}
+
+#[derive(Debug, Args)]
+pub(crate) struct ListArgs {
+    #[command(flatten)]
+    pub(crate) place: Place,
+}
+
+#[derive(Debug, Args)]
+pub(crate) struct ShowArgs {
+    /// The photo: its path or its id
+    #[arg(value_name = "PHOTO")]
+    pub(crate) photo: String,
+    #[command(flatten)]
+    pub(crate) place: Place,
+}
+
+#[derive(Debug, Args)]
+pub(crate) struct WaitArgs {
+    /// The photos: paths or ids; all that are pending if none is named
+    #[arg(value_name = "PHOTO")]
+    pub(crate) photos: Vec<String>,
+    /// Wait for all photos that are pending
+    #[arg(long, conflicts_with = "photos")]
+    pub(crate) all: bool,
+    /// Give up after so many seconds, with exit status 124
+    #[arg(long, value_name = "SECONDS")]
+    pub(crate) timeout: Option<f64>,
+    #[command(flatten)]
+    pub(crate) place: Place,
+}
+
+#[derive(Debug, Args)]
+pub(crate) struct RunArgs {
+    /// Return when nothing is left that can be done now
+    #[arg(long)]
+    pub(crate) until_empty: bool,
+    #[command(flatten)]
+    pub(crate) place: Place,
+}
+
+#[derive(Clone, Copy, Debug, ValueEnum)]
+pub(crate) enum PackingArg {
+    /// One byte a sample (8 bit), or two (9 to 16 bit, little-endian, value in the low bits)
+    Plain,
+    /// As MIPI CSI-2 packs 10, 12 and 14 bit
+    Mipi,
+}
+
+#[derive(Clone, Copy, Debug, ValueEnum)]
+pub(crate) enum DemosaicArg {
+    /// Bilinear: quick and soft
+    Preview,
+    /// Gradient-corrected: what photos are developed with
+    Video,
+}
+
+#[derive(Debug, Args)]
+pub(crate) struct DevelopArgs {
+    /// The raw file; what a sidecar FILE.toml says need not be said here
+    #[arg(value_name = "FILE")]
+    pub(crate) file: PathBuf,
+    /// Samples in a row
+    #[arg(long, value_name = "W")]
+    pub(crate) width: Option<u32>,
+    /// Rows
+    #[arg(long, value_name = "H")]
+    pub(crate) height: Option<u32>,
+    /// Bits of a sample, 8 to 16
+    #[arg(long, value_name = "B")]
+    pub(crate) bits: Option<u8>,
+    /// Colours of the first two samples of the first two rows: RGGB, GRBG, GBRG or BGGR
+    #[arg(long, value_name = "CFA", value_parser = pattern)]
+    pub(crate) pattern: Option<CfaPattern>,
+    /// Bytes from row to row, where rows are padded
+    #[arg(long, value_name = "BYTES")]
+    pub(crate) stride: Option<usize>,
+    /// How samples lie in bytes [default: plain]
+    #[arg(long, value_enum)]
+    pub(crate) packing: Option<PackingArg>,
+    /// Sample value of no light [default: 0]
+    #[arg(long, value_name = "N")]
+    pub(crate) black: Option<u16>,
+    /// Sample value of saturation [default: the largest that the bits allow]
+    #[arg(long, value_name = "N")]
+    pub(crate) white: Option<u16>,
+    /// White balance gains for red, green and blue, as in 2.1,1,1.6 [default: from the picture itself]
+    #[arg(long, value_name = "R,G,B", value_parser = gains)]
+    pub(crate) gains: Option<[f32; 3]>,
+    /// Demosaic tier
+    #[arg(long, value_enum, default_value = "video")]
+    pub(crate) demosaic: DemosaicArg,
+    /// The picture: .jpg, .png or .ppm
+    #[arg(short, long, value_name = "OUT")]
+    pub(crate) output: PathBuf,
+    /// Print JSON
+    #[arg(long)]
+    pub(crate) json: bool,
+}
+
+impl Verb {
+    pub(crate) fn json(&self) -> bool {
+        match self {
+            Self::Shoot(args) => args.place.json,
+            Self::Develop(args) => args.json,
+            Self::Library { verb: LibraryVerb::Ls(args) } => args.place.json,
+            Self::Library { verb: LibraryVerb::Show(args) } => args.place.json,
+            Self::Library { verb: LibraryVerb::Wait(args) } => args.place.json,
+            Self::Jobs { verb: JobsVerb::Run(args) } => args.place.json,
+        }
+    }
+}
+
+fn pattern(text: &str) -> Result<CfaPattern, String> {
+    text.parse().map_err(|error: latent_isp::Error| error.to_string())
+}
+
+fn gains(text: &str) -> Result<[f32; 3], String> {
+    let values: Vec<f32> = text
+        .split(',')
+        .map(|value| value.trim().parse::<f32>().map_err(|_| format!("`{value}` is no number")))
+        .collect::<Result<_, _>>()?;
+    match <[f32; 3]>::try_from(values) {
+        Ok(gains) if gains.iter().all(|gain| (0.1..=64.0).contains(gain)) => Ok(gains),
+        Ok(_) => Err("each gain must lie between 0.1 and 64".to_owned()),
+        Err(_) => Err("three gains are needed, as in 2.1,1,1.6".to_owned()),
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use clap::CommandFactory;
+
+    use super::*;
+
+    #[test]
+    fn the_command_line_is_consistent() {
+        Cli::command().debug_assert();
+    }
+
+    #[test]
+    fn gains_are_three_sane_numbers() {
+        assert_eq!(gains("2,1, 1.5"), Ok([2.0, 1.0, 1.5]));
+        for bad in ["", "1", "1,2", "1,2,3,4", "a,b,c", "0,1,1", "1,NaN,1", "1,inf,1"] {
+            assert!(gains(bad).is_err(), "{bad}");
+        }
+    }
+}

@@ -1,0 +1,170 @@
+//! From a camera's name to a camera.
+
+use std::fmt;
+use std::path::{Path, PathBuf};
+use std::str::FromStr;
+
+use crate::camera::Camera;
+use crate::discovery;
+use crate::error::Error;
+use crate::simulated::{Options, VirtualCamera};
+use crate::v4l2::V4l2Camera;
+
+const BUS: &str = "v4l2:";
+const VIRTUAL: &str = "virtual";
+
+/// A camera as people write it: `/dev/video0`, `v4l2:BUS_INFO`, `virtual`, `virtual:OPTIONS`.
+#[derive(Clone, Debug, PartialEq)]
+pub enum CameraName {
+    /// A device file, by its absolute path.
+    Device(PathBuf),
+    /// The raw camera with this V4L2 bus information: the same whichever number its device file got. Of several raw
+    /// device files on one bus it is the one with the lowest number.
+    Bus(String),
+    /// A virtual camera.
+    Virtual(Options),
+}
+
+impl FromStr for CameraName {
+    type Err = Error;
+
+    /// # Errors
+    /// [`Error::BadName`] for anything else, and for virtual cameras with wrong options.
+    fn from_str(name: &str) -> Result<Self, Error> {
+        if name.starts_with('/') {
+            return Ok(Self::Device(name.into()));
+        }
+        if let Some(bus) = name.strip_prefix(BUS).filter(|bus| !bus.is_empty()) {
+            return Ok(Self::Bus(bus.to_owned()));
+        }
+        match name.strip_prefix(VIRTUAL).map(|rest| (rest, rest.strip_prefix(':'))) {
+            Some(("", _)) => Ok(Self::Virtual(Options::default())),
+            Some((_, Some(options))) => options.parse().map(Self::Virtual),
+            _ => Err(Error::BadName {
+                given: name.to_owned(),
+                reason: "write /dev/videoN, v4l2:BUS_INFO, virtual or virtual:OPTIONS".to_owned(),
+            }),
+        }
+    }
+}
+
+impl fmt::Display for CameraName {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        match self {
+            Self::Device(path) => path.display().fmt(f),
+            Self::Bus(bus) => write!(f, "{BUS}{bus}"),
+            Self::Virtual(options) => match options.to_string() {
+                options if options.is_empty() => f.write_str(VIRTUAL),
+                options => write!(f, "{VIRTUAL}:{options}"),
+            },
+        }
+    }
+}
+
+/// Opens a camera. Does not block.
+///
+/// # Errors
+/// As [`V4l2Camera::open`] and [`VirtualCamera::new`]; [`Error::NotFound`] for a bus that no raw camera of this machine
+/// has, with those that there are.
+pub fn open(name: &CameraName) -> Result<Box<dyn Camera>, Error> {
+    Ok(match name {
+        CameraName::Device(path) => Box::new(V4l2Camera::open(path)?),
+        CameraName::Bus(bus) => Box::new(open_bus(Path::new(discovery::SYSFS), bus)?),
+        CameraName::Virtual(options) => Box::new(VirtualCamera::new(options.clone())?),
+    })
+}
+
+/// Opens the first raw camera of the machine that this user may open, else a virtual one at 12 MP.
+///
+/// # Errors
+/// As [`VirtualCamera::new`].
+pub fn open_default() -> Result<Box<dyn Camera>, Error> {
+    match discovery::usable(&discovery::list(Path::new(discovery::SYSFS))).next() {
+        Some(camera) => Ok(Box::new(camera)),
+        None => Ok(Box::new(VirtualCamera::new(Options::default())?)),
+    }
+}
+
+fn open_bus(root: &Path, bus: &str) -> Result<V4l2Camera, Error> {
+    let wanted = format!("{BUS}{bus}");
+    let mut others = Vec::new();
+    for found in discovery::list(root) {
+        match found.open() {
+            Ok(camera) if camera.info().id == wanted => return Ok(camera),
+            Ok(camera) => others.push(camera.info().id.clone()),
+            Err(error) => others.push(error.to_string()),
+        }
+    }
+    let reason = match others.as_slice() {
+        [] => "this machine has no V4L2 video devices".to_owned(),
+        others => format!("no raw camera has this bus; looked at: {}", others.join("; ")),
+    };
+    Err(Error::NotFound { camera: wanted, reason })
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::error::ErrorKind;
+    use proptest::prelude::*;
+
+    fn parse(name: &str) -> CameraName {
+        name.parse().unwrap()
+    }
+
+    #[test]
+    fn every_kind_of_name_is_understood() {
+        assert_eq!(parse("/dev/video0"), CameraName::Device("/dev/video0".into()));
+        assert_eq!(parse("/dev/v4l/by-path/a b"), CameraName::Device("/dev/v4l/by-path/a b".into()));
+        assert_eq!(parse("v4l2:platform:vivid-000"), CameraName::Bus("platform:vivid-000".to_owned()));
+        assert_eq!(parse("virtual"), CameraName::Virtual(Options::default()));
+        assert_eq!(parse("virtual:"), CameraName::Virtual(Options::default()));
+        let small = Options { width: 640, height: 480, ..Options::default() };
+        assert_eq!(parse("virtual:size=640x480"), CameraName::Virtual(small));
+    }
+
+    #[test]
+    fn other_names_are_refused_with_how_to_write_them() {
+        for name in
+            ["", "video0", "v4l2:", "virtually", "VIRTUAL", "replay:/a.dng", "libcamera:x", " /dev/video0"]
+        {
+            let error = name.parse::<CameraName>().unwrap_err();
+            assert!(matches!(&error, Error::BadName { given, .. } if given == name), "{error}");
+            assert!(error.to_string().contains("virtual:OPTIONS"), "{error}");
+        }
+        let error = "virtual:size=nonsense".parse::<CameraName>().unwrap_err();
+        assert_eq!(error.kind(), ErrorKind::Usage);
+    }
+
+    #[test]
+    fn a_bus_that_is_not_there_is_not_found() {
+        let root = tempfile::tempdir().unwrap();
+        let error = open_bus(root.path(), "usb-1").unwrap_err();
+        assert_eq!(error.kind(), ErrorKind::NotFound);
+        assert!(error.to_string().contains("v4l2:usb-1"), "{error}");
+        std::fs::create_dir_all(root.path().join("class/video4linux/video999")).unwrap();
+        assert!(open_bus(root.path(), "usb-1").unwrap_err().to_string().contains("/dev/video999"));
+    }
+
+    #[test]
+    fn a_virtual_camera_opens_on_every_machine() {
+        let camera = open(&parse("virtual:size=640x480")).unwrap();
+        assert!(camera.info().simulated);
+        assert!(!open_default().unwrap().modes().unwrap().is_empty());
+    }
+
+    proptest! {
+        #[test]
+        fn no_name_panics_and_names_that_parse_print_the_same(name: String) {
+            if let Ok(parsed) = name.parse::<CameraName>() {
+                prop_assert_eq!(parse(&parsed.to_string()), parsed);
+            }
+        }
+
+        #[test]
+        fn bus_names_print_as_they_were(bus in ".+") {
+            let name = format!("v4l2:{bus}");
+            prop_assert_eq!(parse(&name).to_string(), name);
+        }
+    }
+}

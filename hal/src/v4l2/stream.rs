@@ -1,0 +1,235 @@
+//! A stream's life between configuration and release: which slot is with the device, which with a caller, which idle.
+//!
+//! A buffer is never lost: whatever a driver reports, a slot is in one of the three states, and every idle slot is
+//! offered to the device again at the next call.
+
+use std::sync::Arc;
+use std::time::{Duration, Instant};
+
+use nix::errno::Errno;
+use nix::time::{ClockId, clock_gettime};
+
+use super::layout::Layout;
+use super::policy::{Operation, Verdict};
+use super::queue::{Fault, Filled, Queue, Ready};
+use super::sequence::Sequence;
+use crate::camera::Dequeued;
+use crate::frame::SlotPool;
+
+/// Where a slot is.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+enum Slot {
+    Idle,
+    Queued,
+    Lent,
+}
+
+/// The slots of one configuration and the frames that come out of them.
+#[derive(Debug)]
+pub(super) struct Stream {
+    layout: Layout,
+    pool: Arc<SlotPool>,
+    slots: Vec<Slot>,
+    /// With fewer queued slots than this the device may fill none.
+    fewest: usize,
+    sequence: Sequence,
+    streaming: bool,
+    /// The queue was restarted, and no good frame came since.
+    restarted: bool,
+}
+
+impl Stream {
+    /// A stream that is off, over slots that are all idle.
+    pub(super) fn new(layout: Layout, pool: Arc<SlotPool>, fewest: u32) -> Self {
+        let slots = vec![Slot::Idle; pool.len()];
+        let fewest = (fewest as usize).clamp(1, slots.len().max(1));
+        Self {
+            layout,
+            pool,
+            slots,
+            fewest,
+            sequence: Sequence::default(),
+            streaming: false,
+            restarted: false,
+        }
+    }
+
+    pub(super) fn streaming(&self) -> bool {
+        self.streaming
+    }
+
+    /// Queues all slots that are not lent out and switches the stream on; on a refusal all is as before.
+    pub(super) fn start(&mut self, queue: &impl Queue) -> Result<(), Fault> {
+        self.sequence = Sequence::default();
+        self.restarted = false;
+        self.switch_on(queue)
+    }
+
+    /// Switches the stream off; all slots but those lent out are idle then. A device that is gone is off.
+    pub(super) fn stop(&mut self, queue: &impl Queue) -> Result<(), Fault> {
+        if !self.streaming {
+            return Ok(());
+        }
+        self.switch_off(queue)
+    }
+
+    /// Waits for the next frame.
+    pub(super) fn dequeue(&mut self, queue: &impl Queue, timeout: Duration) -> Result<Dequeued, Fault> {
+        let deadline = Instant::now().checked_add(timeout);
+        if let Err(fault) = self.feed(queue) {
+            return self.cure(queue, fault);
+        }
+        if self.queued() == 0 {
+            return Ok(Dequeued::Starved);
+        }
+        loop {
+            let left = deadline.map_or(timeout, |end| end.saturating_duration_since(Instant::now()));
+            match queue.wait(left) {
+                Ok(Ready::Silent) if self.queued() < self.fewest => return Ok(Dequeued::Starved),
+                Ok(Ready::Silent) => return Ok(Dequeued::Timeout),
+                Ok(ready) => {
+                    if let Some(outcome) = self.take(queue, ready)? {
+                        return Ok(outcome);
+                    }
+                }
+                Err(Errno::EINTR) => {}
+                Err(errno) => return Err(Fault { operation: Operation::Wait, errno }),
+            }
+            // Wake-ups without a frame must not make the wait longer than was asked.
+            if left.is_zero() {
+                return Ok(Dequeued::Timeout);
+            }
+        }
+    }
+
+    /// Takes what the device has ready; `None` for nothing.
+    fn take(&mut self, queue: &impl Queue, ready: Ready) -> Result<Option<Dequeued>, Fault> {
+        let errno = match queue.dequeue() {
+            Ok(filled) => return Ok(self.sort_out(queue, &filled)),
+            Err(errno) => errno,
+        };
+        let fault = Fault { operation: Operation::DequeueBuffer, errno };
+        match (fault.verdict(), ready) {
+            (Verdict::Again, Ready::Data | Ready::Silent) => Ok(None),
+            // The queue is in error and says nothing more: asking again would never end.
+            (Verdict::Again, Ready::Fault) => {
+                self.cure(queue, Fault { operation: Operation::DequeueBuffer, errno: Errno::EIO }).map(Some)
+            }
+            _ => self.cure(queue, fault).map(Some),
+        }
+    }
+
+    /// A frame, a loss, or `None` for a buffer that the device cannot have had.
+    fn sort_out(&mut self, queue: &impl Queue, filled: &Filled) -> Option<Dequeued> {
+        let slot = self.slots.get_mut(filled.index as usize).filter(|slot| **slot == Slot::Queued)?;
+        *slot = Slot::Idle;
+        let sequence = self.sequence.next(filled.sequence);
+        let length = self.pool.buffer(filled.index)?.len();
+        let frame = self.layout.judge(filled, length, sequence, monotonic_now()).and_then(|shot| {
+            self.pool.lend(filled.index, shot).ok_or("the picture lies outside of its buffer")
+        });
+        match frame {
+            Ok(frame) => {
+                self.slots[filled.index as usize] = Slot::Lent;
+                self.restarted = false;
+                Some(Dequeued::Frame(frame))
+            }
+            Err(reason) => {
+                // A slot that cannot be queued now stays idle and is offered again with the next call.
+                let _ = self.feed(queue);
+                Some(Dequeued::Damaged { sequence, reason })
+            }
+        }
+    }
+
+    /// Restarts the stream once for a fault that this cures; gives any other fault back.
+    fn cure(&mut self, queue: &impl Queue, fault: Fault) -> Result<Dequeued, Fault> {
+        if fault.verdict() != Verdict::Restart || self.restarted {
+            return Err(fault);
+        }
+        self.restarted = true;
+        self.switch_off(queue)?;
+        self.switch_on(queue)?;
+        let sequence = self.sequence.broke();
+        Ok(Dequeued::Damaged { sequence, reason: "the device's queue failed and was restarted" })
+    }
+
+    fn switch_on(&mut self, queue: &impl Queue) -> Result<(), Fault> {
+        self.take_back();
+        let started = self.queue_idle(queue).and_then(|()| {
+            queue.stream_on().map_err(|errno| Fault { operation: Operation::StreamOn, errno })
+        });
+        if started.is_err() {
+            // Off gives all buffers back, of a stream that never ran as well.
+            let _ = queue.stream_off();
+            self.unqueue();
+        }
+        self.streaming = started.is_ok();
+        started
+    }
+
+    fn switch_off(&mut self, queue: &impl Queue) -> Result<(), Fault> {
+        if let Err(errno) = queue.stream_off() {
+            let fault = Fault { operation: Operation::StreamOff, errno };
+            if fault.verdict() != Verdict::Gone {
+                return Err(fault);
+            }
+        }
+        self.streaming = false;
+        self.unqueue();
+        Ok(())
+    }
+
+    /// Queues every slot that came back; fails only when the device is left without any.
+    fn feed(&mut self, queue: &impl Queue) -> Result<(), Fault> {
+        self.take_back();
+        match self.queue_idle(queue) {
+            Err(fault)
+                if matches!(fault.verdict(), Verdict::Gone | Verdict::Restart) || self.queued() == 0 =>
+            {
+                Err(fault)
+            }
+            _ => Ok(()),
+        }
+    }
+
+    /// Queues every idle slot it can; the last refusal, if there was one.
+    fn queue_idle(&mut self, queue: &impl Queue) -> Result<(), Fault> {
+        let mut result = Ok(());
+        for (index, slot) in (0u32..).zip(&mut self.slots) {
+            if *slot == Slot::Idle {
+                match queue.queue(index) {
+                    Ok(()) => *slot = Slot::Queued,
+                    Err(errno) => result = Err(Fault { operation: Operation::QueueBuffer, errno }),
+                }
+            }
+        }
+        result
+    }
+
+    fn take_back(&mut self) {
+        while let Some(index) = self.pool.take_returned() {
+            if let Some(slot) = self.slots.get_mut(index as usize) {
+                *slot = Slot::Idle;
+            }
+        }
+    }
+
+    fn unqueue(&mut self) {
+        for slot in self.slots.iter_mut().filter(|slot| **slot == Slot::Queued) {
+            *slot = Slot::Idle;
+        }
+    }
+
+    fn queued(&self) -> usize {
+        self.slots.iter().filter(|slot| **slot == Slot::Queued).count()
+    }
+}
+
+fn monotonic_now() -> Duration {
+    clock_gettime(ClockId::CLOCK_MONOTONIC).map_or(Duration::ZERO, Duration::from)
+}
+
+#[cfg(test)]
+#[path = "stream_tests.rs"]
+mod tests;

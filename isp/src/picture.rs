@@ -1,0 +1,42 @@
+//! A developed picture.
+
+use crate::Error;
+
+/// An RGB picture, 8 bits a channel, interleaved, top row first, without padding.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Picture {
+    /// Pixels a row.
+    pub width: u32,
+    /// Rows.
+    pub height: u32,
+    /// `width * height * 3` bytes: R, G, B of the top left pixel first.
+    pub data: Vec<u8>,
+}
+
+impl Picture {
+    /// A black picture.
+    ///
+    /// # Errors
+    /// [`Error::TooLarge`] where the bytes can't be addressed or allocated.
+    pub fn new(width: u32, height: u32) -> Result<Picture, Error> {
+        Ok(Picture { width, height, data: zeroed(width, height, 3, "the picture")? })
+    }
+}
+
+/// `width * height * planes` zeros, or an error instead of an abort.
+pub(crate) fn zeroed<T: Clone + Default>(
+    width: u32,
+    height: u32,
+    planes: usize,
+    what: &'static str,
+) -> Result<Vec<T>, Error> {
+    let too_large = || Error::TooLarge { what };
+    let len = (width as usize)
+        .checked_mul(height as usize)
+        .and_then(|pixels| pixels.checked_mul(planes))
+        .ok_or_else(too_large)?;
+    let mut data = Vec::new();
+    data.try_reserve_exact(len).map_err(|_| too_large())?;
+    data.resize(len, T::default());
+    Ok(data)
+}

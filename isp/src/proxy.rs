@@ -1,0 +1,81 @@
+//! The fast path: a half-size picture from one pass over the raw rows.
+//!
+//! Each 2x2 cell of the filter array becomes one pixel. Its centre lies between the four photosites, half a pixel
+//! right of and below the cell's first one, which is where a 2x2 box filter over the full picture has it too;
+//! red and blue come from opposite corners of the cell, so they are displaced by a quarter of a proxy pixel each
+//! way. The two greens are averaged, which halves the variance of their noise. An odd last column or row is dropped.
+
+use crate::colour::Colour;
+use crate::level::Level;
+use crate::mosaic::FULL;
+use crate::picture::zeroed;
+use crate::reader::{CellReader, planes, planes_mut};
+use crate::statistics::Collector;
+use crate::{Error, Picture, RawView, Rendering, Statistics};
+
+/// A half-size picture in linear light, before white balance.
+#[derive(Debug, Clone)]
+pub struct Proxy {
+    width: u32,
+    height: u32,
+    /// Row by row: all red, then all green, then all blue samples.
+    rows: Vec<u16>,
+    statistics: Statistics,
+}
+
+/// Bins a raw frame and measures it. Every byte of the frame's rows is read exactly once, top to bottom.
+///
+/// # Errors
+/// [`Error::TooLarge`] where 6 bytes for each 2x2 cell can't be allocated.
+pub fn bin(view: &RawView<'_>) -> Result<Proxy, Error> {
+    let mut reader = CellReader::new(view);
+    let (width, height) = reader.size();
+    let mut rows = zeroed(width, height, 3, "the proxy")?;
+    let mut collector = Collector::new(width, height);
+    for (y, row) in (0..height).zip(rows.chunks_exact_mut(3 * width as usize)) {
+        reader.row(y, planes_mut(row));
+        if collector.wants(y) {
+            collector.row(y, planes(row));
+        }
+    }
+    Ok(Proxy { width, height, rows, statistics: collector.finish() })
+}
+
+impl Proxy {
+    /// Pixels a row: half the raw width, rounded down.
+    pub fn width(&self) -> u32 {
+        self.width
+    }
+
+    /// Rows: half the raw height, rounded down.
+    pub fn height(&self) -> u32 {
+        self.height
+    }
+
+    /// What the pass measured; the same as [`Statistics::of`] the frame.
+    pub fn statistics(&self) -> &Statistics {
+        &self.statistics
+    }
+
+    /// Develops the proxy.
+    ///
+    /// # Errors
+    /// [`Error::Rendering`] for numbers out of range; [`Error::TooLarge`] where the picture can't be allocated.
+    pub fn render(&self, rendering: &Rendering) -> Result<Picture, Error> {
+        rendering.validate()?;
+        let colour = Colour::new(rendering);
+        let levels = rendering.gains.map(|gain| Level::new(0, FULL, f64::from(gain)));
+        let mut picture = Picture::new(self.width, self.height)?;
+        let row_len = 3 * self.width as usize;
+        let mut scratch = vec![0; row_len];
+        for (row, out) in self.rows.chunks_exact(row_len).zip(picture.data.chunks_exact_mut(row_len)) {
+            scratch.copy_from_slice(row);
+            let mut planes = planes_mut(&mut scratch);
+            for (level, plane) in levels.iter().zip(&mut planes) {
+                level.apply_row(plane);
+            }
+            colour.planar_row(planes, out);
+        }
+        Ok(picture)
+    }
+}

@@ -1,0 +1,226 @@
+//! What automatic white balance and exposure need to know of a raw frame, in integers.
+//!
+//! The unit of measure is the 2x2 cell of the filter array (greens averaged), black at 0 and white at 65535, no
+//! gains applied. Cells are sampled on a grid of at most 512 each way, so the cost does not grow with the picture.
+
+use crate::mosaic::FULL;
+use crate::reader::{CellReader, planes, planes_mut};
+use crate::{Channel, RawView};
+
+/// Cells sampled at most in each direction.
+const MAX_SAMPLES: u32 = 512;
+
+/// From here on a sample counts as saturated: 98 % of full scale, because photosites saturate with a spread.
+const CLIPPED: u16 = (FULL as u32 * 98 / 100) as u16;
+
+/// Zones across and down.
+const ZONES: (u32, u32) = (32, 24);
+
+/// Bins of a histogram: values 0 to 15, then 16 bins for each of the 12 octaves above.
+const BINS: usize = 16 + 12 * 16;
+
+/// A rectangle of the picture.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Default)]
+pub struct Zone {
+    /// Sampled cells without a saturated channel.
+    pub cells: u32,
+    /// Sampled cells with one.
+    pub clipped: u32,
+    /// Sums of red, green and blue over `cells`.
+    pub sums: [u64; 3],
+    /// The greatest step of green between two neighbouring cells of a row, where red and blue step the same way,
+    /// with theirs: amounts of red, green and blue. Zero where there is none.
+    pub step: [u16; 3],
+}
+
+impl Zone {
+    /// Means of red, green and blue over the cells that are not saturated, 0 to 65535; `None` without any.
+    pub fn means(&self) -> Option<[u16; 3]> {
+        let cells = u64::from(self.cells);
+        (cells > 0).then(|| self.sums.map(|sum| (sum / cells) as u16))
+    }
+
+    fn see_step(&mut self, from: [u16; 3], to: [u16; 3]) {
+        if to[0].max(to[1]).max(to[2]) < CLIPPED {
+            self.step = [0, 1, 2].map(|c| self.step[c].max(to[c].abs_diff(from[c])));
+        }
+    }
+}
+
+/// Zones and histograms of one frame.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Statistics {
+    zones: Vec<Zone>,
+    histograms: [[u32; BINS]; 3],
+    sums: [u64; 3],
+    cells: u32,
+}
+
+impl Statistics {
+    /// Measures a frame; reads at most 512 pairs of its rows.
+    pub fn of(view: &RawView<'_>) -> Statistics {
+        let mut reader = CellReader::new(view);
+        let (width, height) = reader.size();
+        let mut collector = Collector::new(width, height);
+        let mut cells = vec![0; 3 * width as usize];
+        for y in (0..height).step_by(collector.step as usize) {
+            reader.row(y, planes_mut(&mut cells));
+            collector.row(y, planes(&cells));
+        }
+        collector.finish()
+    }
+
+    /// The zones, 32 to a row, 24 rows, top left first. Small pictures leave some empty.
+    pub fn zones(&self) -> &[Zone] {
+        &self.zones
+    }
+
+    /// Sampled cells, saturated ones included.
+    pub fn cells(&self) -> u32 {
+        self.cells
+    }
+
+    /// Sampled cells with a saturated channel.
+    pub fn clipped(&self) -> u32 {
+        self.zones.iter().map(|zone| zone.clipped).sum()
+    }
+
+    /// Mean of a channel over all sampled cells, saturated ones included; 0 to 65535.
+    pub fn mean(&self, channel: Channel) -> u16 {
+        (self.sums[channel as usize] / u64::from(self.cells.max(1))) as u16
+    }
+
+    /// The value that `permille` thousandths of all sampled cells do not pass in `channel`, saturated ones
+    /// included; 0 to 65535, to about 3 %.
+    pub fn percentile(&self, channel: Channel, permille: u32) -> u16 {
+        let wanted = (u64::from(self.cells) * u64::from(permille.min(1000))).div_ceil(1000).max(1);
+        let mut seen = 0;
+        for (bin, &count) in self.histograms[channel as usize].iter().enumerate() {
+            seen += u64::from(count);
+            if seen >= wanted {
+                return bin_middle(bin);
+            }
+        }
+        0
+    }
+}
+
+/// Gathers statistics while rows of cells pass by, top to bottom.
+#[derive(Debug)]
+pub(crate) struct Collector {
+    size: (u32, u32),
+    step: u32,
+    statistics: Statistics,
+}
+
+impl Collector {
+    /// For a picture of at least one cell.
+    pub(crate) fn new(width: u32, height: u32) -> Collector {
+        let step = width.max(height).div_ceil(MAX_SAMPLES).max(1);
+        let zones = vec![Zone::default(); (ZONES.0 * ZONES.1) as usize];
+        let statistics = Statistics { zones, histograms: [[0; BINS]; 3], sums: [0; 3], cells: 0 };
+        Collector { size: (width.max(1), height.max(1)), step, statistics }
+    }
+
+    /// Whether cell row `y` is one of those that are sampled.
+    pub(crate) fn wants(&self, y: u32) -> bool {
+        y.is_multiple_of(self.step)
+    }
+
+    /// Samples cell row `y`: red, green and blue without gains.
+    pub(crate) fn row(&mut self, y: u32, [red_row, green_row, blue_row]: [&[u16]; 3]) {
+        let Statistics { zones, histograms, sums, cells } = &mut self.statistics;
+        let zone_row = (u64::from(y) * u64::from(ZONES.1) / u64::from(self.size.1)) as usize;
+        let samples = red_row.iter().zip(green_row).zip(blue_row).enumerate().step_by(self.step as usize);
+        for (x, ((&red, &green), &blue)) in samples {
+            let rgb = [red, green, blue];
+            for ((histogram, sum), value) in histograms.iter_mut().zip(sums.iter_mut()).zip(rgb) {
+                histogram[bin(value)] += 1;
+                *sum += u64::from(value);
+            }
+            *cells += 1;
+            let zone_column = x * ZONES.0 as usize / self.size.0 as usize;
+            let Some(zone) = zones.get_mut(zone_row * ZONES.0 as usize + zone_column) else { continue };
+            if red.max(green).max(blue) >= CLIPPED {
+                zone.clipped += 1;
+                continue;
+            }
+            zone.cells += 1;
+            for (sum, value) in zone.sums.iter_mut().zip(rgb) {
+                *sum += u64::from(value);
+            }
+            if let (Some(&red), Some(&green), Some(&blue)) =
+                (red_row.get(x + 1), green_row.get(x + 1), blue_row.get(x + 1))
+            {
+                zone.see_step(rgb, [red, green, blue]);
+            }
+        }
+    }
+
+    pub(crate) fn finish(self) -> Statistics {
+        self.statistics
+    }
+}
+
+/// The bin of a value: its exponent and the next four bits.
+fn bin(value: u16) -> usize {
+    if value < 16 {
+        return usize::from(value);
+    }
+    let octave = 11 - value.leading_zeros();
+    (16 * octave + (u32::from(value) >> octave)) as usize
+}
+
+/// The middle of a bin's values.
+fn bin_middle(bin: usize) -> u16 {
+    if bin < 16 {
+        return bin as u16;
+    }
+    let octave = (bin / 16 - 1) as u32;
+    let low = (16 + bin as u32 % 16) << octave;
+    (low + ((1 << octave) >> 1)).min(u32::from(FULL)) as u16
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn bins_rise_without_gaps_and_their_middles_fall_into_them() {
+        let mut last = 0;
+        for value in 0..=FULL {
+            let bin = bin(value);
+            assert!(bin == last || bin == last + 1, "value {value}: bin {bin} after {last}");
+            last = bin;
+        }
+        assert_eq!(last, BINS - 1);
+        assert!((0..BINS).all(|index| bin(bin_middle(index)) == index));
+    }
+
+    #[test]
+    fn a_zone_keeps_its_greatest_step_where_all_channels_agree() {
+        let mut zone = Zone::default();
+        zone.see_step([10, 20, 30], [40, 120, 35]);
+        assert_eq!(zone.step, [30, 100, 5]);
+        zone.see_step([40, 220, 35], [10, 20, 30]);
+        assert_eq!(zone.step, [30, 200, 5], "falling");
+        zone.see_step([10, 20, 30], [9, 900, 35]);
+        zone.see_step([10, 20, 30], [11, 900, FULL]);
+        zone.see_step([10, 20, 30], [100, 50, 300]);
+        assert_eq!(zone.step, [30, 200, 5], "against each other, saturated, small");
+    }
+
+    #[test]
+    fn saturated_cells_are_counted_apart() {
+        let mut collector = Collector::new(4, 1);
+        collector.row(0, [&[100, 100, FULL, 300], &[200; 4], &[5; 4]]);
+        let statistics = collector.finish();
+        assert_eq!((statistics.cells(), statistics.clipped()), (4, 1));
+        let sum =
+            statistics.zones().iter().fold([0; 3], |sum, zone| [0, 1, 2].map(|c| sum[c] + zone.sums[c]));
+        assert_eq!(sum, [500, 600, 15]);
+        assert_eq!(statistics.percentile(Channel::Red, 1000), bin_middle(BINS - 1));
+        assert_eq!(statistics.percentile(Channel::Blue, 500), 5);
+        assert_eq!(statistics.mean(Channel::Green), 200);
+    }
+}

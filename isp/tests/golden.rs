@@ -1,0 +1,59 @@
+//! Bytes that every architecture must produce. A change of these hashes is a change of every picture: it has to be
+//! meant, and named in the changelog.
+
+#![allow(clippy::unwrap_used)]
+
+use latent_isp::{CfaPattern, Demosaic, Packing, RawGeometry, RawView, Rendering, develop, packing, proxy};
+
+const WIDTH: u32 = 203;
+const HEIGHT: u32 = 151;
+
+/// FNV-1a, 64 bits.
+fn hash(bytes: &[u8]) -> u64 {
+    bytes.iter().fold(0xcbf2_9ce4_8422_2325, |hash, &byte| {
+        (hash ^ u64::from(byte)).wrapping_mul(0x0000_0100_0000_01b3)
+    })
+}
+
+/// Coloured blocks under a gradient of light, with noise: all 12 bits and both clipped ends occur.
+fn frame(pattern: CfaPattern, packing: Packing) -> (RawGeometry, Vec<u8>) {
+    let stride_bytes = packing.row_bytes(12, WIDTH as usize).unwrap() + 5;
+    let (black, white) = (200, 4000);
+    let geometry =
+        RawGeometry { width: WIDTH, height: HEIGHT, stride_bytes, bits: 12, packing, pattern, black, white };
+    let mut state = 1_u32;
+    let mut data = vec![0; stride_bytes * HEIGHT as usize];
+    for (y, row) in (0..HEIGHT).zip(data.chunks_exact_mut(stride_bytes)) {
+        let samples: Vec<u16> = (0..WIDTH)
+            .map(|x| {
+                state = state.wrapping_mul(1_664_525).wrapping_add(1_013_904_223);
+                let channel = pattern.channel_at(x, y) as u32;
+                let block = (x / 29 + 3 * (y / 31) + channel * (x / 58)) % 5;
+                let light = 150 + x * y / 12 * (block + 1) / 4;
+                (light + (state >> 25)).min(4095) as u16
+            })
+            .collect();
+        packing::pack_row(&samples, 12, packing, row).unwrap();
+    }
+    (geometry, data)
+}
+
+#[test]
+fn pictures_are_the_same_on_every_machine() {
+    let matrix = [[1.7, -0.5, -0.2], [-0.3, 1.6, -0.3], [0.1, -0.7, 1.6]];
+    let mut hashes = Vec::new();
+    for (pattern, packing) in [(CfaPattern::Rggb, Packing::Mipi), (CfaPattern::Gbrg, Packing::Le16)] {
+        let (geometry, data) = frame(pattern, packing);
+        let view = RawView::new(geometry, &data).unwrap();
+        let proxy = proxy::bin(&view).unwrap();
+        let rendering = Rendering::automatic(proxy.statistics(), Some(matrix));
+        let numbers = [rendering.gains[0], rendering.gains[2], rendering.exposure];
+        hashes.push(hash(&numbers.map(f32::to_le_bytes).concat()));
+        hashes.push(hash(&proxy.render(&rendering).unwrap().data));
+        for method in [Demosaic::Bilinear, Demosaic::GradientCorrected] {
+            hashes.push(hash(&develop::develop(&view, &rendering, method).unwrap().data));
+        }
+    }
+    let expected: [u64; 8] = [0; 8];
+    assert_eq!(hashes, expected, "{hashes:#018x?}");
+}

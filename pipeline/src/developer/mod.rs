@@ -1,0 +1,200 @@
+//! The developer: takes pending jobs, makes full pictures of their raw bursts, and delivers them.
+//!
+//! A job ends in one of three ways: full picture in place; fallback, when the picture cannot be made or the file is not
+//! ours any more; or later, when storage refuses for now or somebody called the work off.
+
+mod delivery;
+mod render;
+
+use std::collections::HashSet;
+use std::num::NonZeroUsize;
+use std::sync::Arc;
+use std::sync::atomic::{AtomicBool, Ordering};
+
+use uuid::Uuid;
+
+use crate::clock::{self, Laps};
+use crate::crash;
+use crate::encode;
+use crate::error::{Error, ErrorKind};
+use crate::event::{EventKind, EventSender, FullStages, Listeners};
+use crate::library::{Asset, Job, JobState, Library, RawState};
+use crate::photo::{Quality, State};
+
+pub(crate) use render::Look;
+pub use render::develop_raw;
+
+/// Starts of a development that nobody saw end, after which the photo is given up: something about it kills us.
+const ATTEMPTS: u32 = 3;
+
+/// How far a development is, for progress displays.
+#[derive(Clone, Copy, Debug)]
+pub struct Progress {
+    /// The photo.
+    pub asset_id: Uuid,
+    /// Rows developed.
+    pub done: u32,
+    /// Rows in all.
+    pub total: u32,
+}
+
+/// Makes full pictures.
+pub struct Developer {
+    library: Arc<Library>,
+    listeners: Arc<Listeners>,
+    events: EventSender,
+    threads: NonZeroUsize,
+    /// Setting it calls the work off: it ends within one strip, and the photo waits for a later run.
+    cancel: Arc<AtomicBool>,
+    progress: Box<dyn Fn(Progress) + Send + Sync>,
+}
+
+impl std::fmt::Debug for Developer {
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        f.debug_struct("Developer").field("threads", &self.threads).finish_non_exhaustive()
+    }
+}
+
+/// What a run of the developer did.
+#[derive(Clone, Debug, Default)]
+pub struct Summary {
+    /// Photos that are full now.
+    pub developed: u32,
+    /// Photos that stay as they are.
+    pub fallbacks: u32,
+    /// Photos that wait for a later run, each with the reason.
+    pub postponed: Vec<(Uuid, String)>,
+}
+
+enum Ended {
+    Full,
+    Fallback,
+}
+
+impl Developer {
+    /// A developer for this library with as many threads as the machine has processors. Events of photos that nobody in
+    /// `listeners` waits for go to `events`.
+    pub fn new(library: Arc<Library>, listeners: Arc<Listeners>, events: EventSender, cancel: Arc<AtomicBool>) -> Self {
+        let threads = std::thread::available_parallelism().unwrap_or(NonZeroUsize::MIN);
+        Self { library, listeners, events, threads, cancel, progress: Box::new(|_| {}) }
+    }
+
+    /// Reports progress to `progress`, from the thread that develops.
+    #[must_use]
+    pub fn with_progress(mut self, progress: impl Fn(Progress) + Send + Sync + 'static) -> Self {
+        self.progress = Box::new(progress);
+        self
+    }
+
+    /// Develops all open jobs, oldest first, until none is left that can be done now. Blocks.
+    ///
+    /// # Errors
+    /// [`Error::Cancelled`]; [`Error::Database`]. What a single photo fails with is in the summary.
+    pub fn run_until_empty(&self) -> Result<Summary, Error> {
+        let mut summary = Summary::default();
+        let mut tried = HashSet::new();
+        loop {
+            let jobs = self.library.open_jobs()?;
+            let Some(job) = jobs.into_iter().find(|job| job.raw != RawState::Securing && !tried.contains(&job.asset_id))
+            else {
+                return Ok(summary);
+            };
+            tried.insert(job.asset_id);
+            match self.run(&job) {
+                Ok(Ended::Full) => summary.developed += 1,
+                Ok(Ended::Fallback) => summary.fallbacks += 1,
+                Err(Error::Cancelled) => {
+                    self.library.end_attempt(job.asset_id, JobState::Pending, false, None)?;
+                    return Err(Error::Cancelled);
+                }
+                Err(error) => {
+                    let why = error.to_string();
+                    self.library.end_attempt(job.asset_id, JobState::Failed, false, Some(&why))?;
+                    summary.postponed.push((job.asset_id, why));
+                }
+            }
+        }
+    }
+
+    fn run(&self, job: &Job) -> Result<Ended, Error> {
+        let asset = self.library.asset(job.asset_id)?.ok_or_else(|| Error::UnknownPhoto {
+            name: job.asset_id.to_string(),
+            library: self.library.layout().folder().to_owned(),
+        })?;
+        if job.raw == RawState::Gone {
+            return self.fall_back(&asset, job, "its raw burst was not safe when the power went or storage failed");
+        }
+        if job.attempts >= ATTEMPTS {
+            return self.fall_back(&asset, job, "developing it ended this program three times");
+        }
+        if self.cancel.load(Ordering::Relaxed) {
+            return Err(Error::Cancelled);
+        }
+        self.library.begin_attempt(asset.asset_id)?;
+        crash::point("attempt-committed");
+        match self.develop(&asset, job) {
+            Ok(ended) => Ok(ended),
+            // The raw burst itself is bad: trying again cannot help. Everything else may pass.
+            Err(error) if error.kind() == ErrorKind::BadInput && !matches!(error, Error::DamagedEntry { .. }) => {
+                self.fall_back(&asset, job, &format!("its raw burst cannot be developed: {error}"))
+            }
+            Err(error) => Err(error),
+        }
+    }
+
+    fn develop(&self, asset: &Asset, job: &Job) -> Result<Ended, Error> {
+        let mut laps = Laps::start();
+        let mut stages = FullStages::default();
+        let raw = render::read_burst(&self.library.layout().raw(asset.asset_id))?;
+        stages.read_us = laps.lap_us();
+        let progress = |done, total| (self.progress)(Progress { asset_id: asset.asset_id, done, total });
+        let effort = render::Effort { threads: self.threads, cancel: &self.cancel, progress: &progress };
+        let view = raw.view()?;
+        let rendering = job.rendering.as_deref().and_then(Look::parse).unwrap_or_else(|| raw.automatic(&view));
+        let picture = render::develop(&view, &rendering, job.tier, &effort)?;
+        stages.isp_us = laps.lap_us();
+        let rendition = crate::caption::Rendition {
+            generation: asset.generation + 1,
+            quality: Quality::Full,
+            tier: Some(job.tier),
+            state: State::Final,
+            reason: None,
+            width: picture.width,
+            height: picture.height,
+        };
+        let caption =
+            crate::caption::of(self.library.id(), asset.asset_id, &asset.captured_at, &asset.shot, rendition);
+        let jpeg = encode::jpeg(&picture, encode::JpegQuality::FULL, Some(&caption))?;
+        drop(picture);
+        stages.jpeg_us = laps.lap_us();
+        crash::point("developed");
+        let delivered = delivery::deliver(&self.library, asset, job.tier, &jpeg, &mut stages)?;
+        Ok(self.announce(asset, &delivered, stages))
+    }
+
+    fn fall_back(&self, asset: &Asset, job: &Job, reason: &str) -> Result<Ended, Error> {
+        let mut stages = FullStages::default();
+        let ended = delivery::fall_back(&self.library, asset, job.raw, reason, &mut stages)?;
+        Ok(self.announce(asset, &ended, stages))
+    }
+
+    fn announce(&self, before: &Asset, after: &Asset, stages: FullStages) -> Ended {
+        let listener = self.listeners.take(after.asset_id);
+        listener.as_ref().unwrap_or(&self.events).send(
+            after.capture_id,
+            since_request(before),
+            EventKind::PhotoFinal { asset: self.library.view_of(after), stages },
+        );
+        if after.quality == Quality::Full { Ended::Full } else { Ended::Fallback }
+    }
+}
+
+/// Microseconds since the request: by the monotonic clock while the machine runs, by the calendar after a reboot.
+fn since_request(asset: &Asset) -> i64 {
+    let calendar = asset.captured_at.duration_until(&jiff::Zoned::now());
+    let calendar_us = i64::try_from(calendar.as_micros()).unwrap_or(i64::MAX);
+    let origin = std::time::Duration::from_micros(asset.shot.requested_us);
+    let monotonic_us = clock::micros_between(origin, clock::now());
+    // The two agree to within a clock step unless the machine was restarted in between.
+    if monotonic_us > 0 && (monotonic_us - calendar_us).abs() < 5_000_000 { monotonic_us } else { calendar_us.max(0) }
+}

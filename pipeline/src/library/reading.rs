@@ -1,0 +1,177 @@
+//! Reading: the queries that owner and viewers share, and the view that needs no ownership.
+
+use std::path::Path;
+
+use rusqlite::{Connection, OpenFlags, OptionalExtension, params};
+use uuid::Uuid;
+
+use super::rows::{self, ASSET_COLUMNS, Asset, JOB_COLUMNS, Job};
+use super::{Layout, Library, Ownership, schema};
+use crate::error::Error;
+use crate::event::AssetView;
+use crate::photo::State;
+
+fn assets(connection: &Connection) -> rusqlite::Result<Vec<Asset>> {
+    connection
+        .prepare_cached(&format!("SELECT {ASSET_COLUMNS} FROM asset ORDER BY asset_id"))?
+        .query_map([], rows::asset)?
+        .collect()
+}
+
+fn asset(connection: &Connection, id: Uuid) -> rusqlite::Result<Option<Asset>> {
+    connection
+        .prepare_cached(&format!("SELECT {ASSET_COLUMNS} FROM asset WHERE asset_id = ?1"))?
+        .query_row([id.to_string()], rows::asset)
+        .optional()
+}
+
+fn job(connection: &Connection, id: Uuid) -> rusqlite::Result<Option<Job>> {
+    connection
+        .prepare_cached(&format!("SELECT {JOB_COLUMNS} FROM job WHERE asset_id = ?1"))?
+        .query_row([id.to_string()], rows::job)
+        .optional()
+}
+
+fn open_jobs(connection: &Connection) -> rusqlite::Result<Vec<Job>> {
+    connection
+        .prepare_cached(&format!(
+            "SELECT {JOB_COLUMNS} FROM job WHERE state IN ('pending', 'running', 'failed') ORDER BY asset_id"
+        ))?
+        .query_map([], rows::job)?
+        .collect()
+}
+
+fn pending(connection: &Connection) -> rusqlite::Result<u64> {
+    connection
+        .query_row("SELECT count(*) FROM asset WHERE state = ?1", params![State::Pending.as_str()], |row| {
+            row.get::<_, i64>(0)
+        })
+        .map(|count| u64::try_from(count).unwrap_or(0))
+}
+
+impl Library {
+    /// All photos, oldest first.
+    ///
+    /// # Errors
+    /// [`Error::Database`].
+    pub fn assets(&self) -> Result<Vec<Asset>, Error> {
+        assets(&self.connection()).map_err(|error| self.database_error(error))
+    }
+
+    /// One photo.
+    ///
+    /// # Errors
+    /// [`Error::Database`].
+    pub fn asset(&self, id: Uuid) -> Result<Option<Asset>, Error> {
+        asset(&self.connection(), id).map_err(|error| self.database_error(error))
+    }
+
+    /// The job of a photo.
+    ///
+    /// # Errors
+    /// [`Error::Database`].
+    pub fn job(&self, id: Uuid) -> Result<Option<Job>, Error> {
+        job(&self.connection(), id).map_err(|error| self.database_error(error))
+    }
+
+    /// The jobs that are still to do, oldest first.
+    ///
+    /// # Errors
+    /// [`Error::Database`].
+    pub fn open_jobs(&self) -> Result<Vec<Job>, Error> {
+        open_jobs(&self.connection()).map_err(|error| self.database_error(error))
+    }
+}
+
+/// A library as one sees it without owning it.
+#[derive(Debug)]
+pub struct View {
+    layout: Layout,
+    connection: Connection,
+}
+
+impl View {
+    /// Opens the library in this folder for reading.
+    ///
+    /// # Errors
+    /// [`Error::NoLibrary`]; [`Error::NewerLibrary`]; [`Error::Database`].
+    pub fn open(folder: &Path) -> Result<Self, Error> {
+        let layout = Layout::new(folder)?;
+        let path = layout.database();
+        if let Err(error) = path.metadata() {
+            return Err(match error.kind() {
+                std::io::ErrorKind::NotFound | std::io::ErrorKind::NotADirectory => {
+                    Error::NoLibrary { library: layout.folder().to_owned() }
+                }
+                _ => Error::file("open", path, error),
+            });
+        }
+        let flags = OpenFlags::SQLITE_OPEN_READ_ONLY | OpenFlags::SQLITE_OPEN_NO_MUTEX;
+        let failed = |source| Error::Database { path: path.clone(), source };
+        let connection = Connection::open_with_flags(&path, flags).map_err(failed)?;
+        connection.busy_timeout(std::time::Duration::from_secs(10)).map_err(failed)?;
+        schema::check_version(&connection, &layout)?;
+        Ok(Self { layout, connection })
+    }
+
+    /// Where its parts are.
+    pub fn layout(&self) -> &Layout {
+        &self.layout
+    }
+
+    /// True when some process owns the library now, and so may develop.
+    pub fn is_owned(&self) -> bool {
+        Ownership::is_taken(&self.layout)
+    }
+
+    /// All photos, oldest first.
+    ///
+    /// # Errors
+    /// [`Error::Database`].
+    pub fn assets(&self) -> Result<Vec<Asset>, Error> {
+        assets(&self.connection).map_err(|error| self.failed(error))
+    }
+
+    /// How many photos wait for their full picture.
+    ///
+    /// # Errors
+    /// [`Error::Database`].
+    pub fn pending(&self) -> Result<u64, Error> {
+        pending(&self.connection).map_err(|error| self.failed(error))
+    }
+
+    /// The photo of this id or at this path.
+    ///
+    /// # Errors
+    /// [`Error::UnknownPhoto`]; [`Error::Database`].
+    pub fn find(&self, name: &str) -> Result<Asset, Error> {
+        let unknown = || Error::UnknownPhoto { name: name.to_owned(), library: self.layout.folder().to_owned() };
+        if let Ok(id) = Uuid::try_parse(name) {
+            return asset(&self.connection, id).map_err(|error| self.failed(error))?.ok_or_else(unknown);
+        }
+        let given = std::path::absolute(name).unwrap_or_else(|_| name.into());
+        let below = given.strip_prefix(self.layout.folder()).map_or_else(|_| Path::new(name), |below| below);
+        self.connection
+            .prepare_cached(&format!("SELECT {ASSET_COLUMNS} FROM asset WHERE path = ?1"))
+            .and_then(|mut found| found.query_row([below.to_string_lossy()], rows::asset).optional())
+            .map_err(|error| self.failed(error))?
+            .ok_or_else(unknown)
+    }
+
+    /// The job of a photo.
+    ///
+    /// # Errors
+    /// [`Error::Database`].
+    pub fn job(&self, id: Uuid) -> Result<Option<Job>, Error> {
+        job(&self.connection, id).map_err(|error| self.failed(error))
+    }
+
+    /// A photo as events show it.
+    pub fn view_of(&self, asset: &Asset) -> AssetView {
+        rows::view(&self.layout, asset)
+    }
+
+    fn failed(&self, source: rusqlite::Error) -> Error {
+        Error::Database { path: self.layout.database(), source }
+    }
+}

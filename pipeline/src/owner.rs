@@ -1,0 +1,135 @@
+//! The owner of a library: takes photos and develops them, for itself and for clients on its socket.
+
+use std::path::Path;
+use std::sync::atomic::{AtomicBool, Ordering};
+use std::sync::{Arc, Mutex, PoisonError};
+use std::time::{Duration, Instant};
+
+use latent_hal::{CameraInfo, StreamConfig};
+use serde::{Deserialize, Serialize};
+
+use crate::developer::{Developer, Progress, Summary};
+use crate::error::Error;
+use crate::event::{EventSender, Listeners};
+use crate::library::Library;
+use crate::recovery::{self, Report};
+use crate::session::{Session, SessionOptions};
+use crate::source;
+
+/// A wish for photos.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+pub struct ShootRequest {
+    /// The camera's name; the first usable one, else the virtual one, if `None`.
+    pub camera: Option<String>,
+    /// How many photos.
+    pub count: u32,
+    /// Raw frames of each.
+    pub burst: u32,
+    /// Whether to develop them before the call returns.
+    pub develop: bool,
+}
+
+/// What a person may want to see beside the events.
+#[derive(Clone, Copy, Debug)]
+pub enum Notice<'a> {
+    /// The camera streams.
+    Streaming(&'a CameraInfo, &'a StreamConfig),
+    /// A development has come this far.
+    Developing(Progress),
+}
+
+/// Whom notices are told to; called from the thread that works.
+pub type OnNotice = Arc<dyn Fn(Notice<'_>) + Send + Sync>;
+
+/// An owned, recovered library with what it takes to fill it.
+#[derive(Debug)]
+pub struct Owner {
+    library: Arc<Library>,
+    listeners: Arc<Listeners>,
+    recovered: Report,
+    cancel: Arc<AtomicBool>,
+    /// One development at a time: two would make the same picture twice.
+    developing: Mutex<()>,
+}
+
+impl Owner {
+    /// Takes possession of the library in this folder and recovers it. Setting `cancel` calls off what is under way.
+    ///
+    /// # Errors
+    /// [`Error::LibraryBusy`] when another process owns it; [`Error::NewerLibrary`]; [`Error::File`];
+    /// [`Error::Database`].
+    pub fn open(folder: &Path, cancel: Arc<AtomicBool>) -> Result<Self, Error> {
+        let library = Arc::new(Library::own(folder)?);
+        let recovered = recovery::recover(&library)?;
+        let listeners = Arc::new(Listeners::default());
+        Ok(Self { library, listeners, recovered, cancel, developing: Mutex::new(()) })
+    }
+
+    /// As [`Owner::open`], waiting for at most `patience` while another process owns the library.
+    ///
+    /// # Errors
+    /// As [`Owner::open`].
+    pub fn open_waiting(folder: &Path, cancel: Arc<AtomicBool>, patience: Duration) -> Result<Self, Error> {
+        let start = Instant::now();
+        loop {
+            match Self::open(folder, Arc::clone(&cancel)) {
+                Err(Error::LibraryBusy { .. }) if start.elapsed() < patience && !cancel.load(Ordering::Relaxed) => {
+                    std::thread::sleep(Duration::from_millis(100));
+                }
+                result => return result,
+            }
+        }
+    }
+
+    /// The library.
+    pub fn library(&self) -> &Arc<Library> {
+        &self.library
+    }
+
+    /// What recovery found at the start.
+    pub fn recovered(&self) -> &Report {
+        &self.recovered
+    }
+
+    /// Takes photos and, if wished, develops them. Events go to `events`. Blocks until all is done.
+    ///
+    /// # Errors
+    /// [`Error::Camera`] and [`Error::Stream`] of the camera; [`Error::Cancelled`]; [`Error::Database`]. What happened to
+    /// a single capture is in its events.
+    pub fn shoot(&self, request: &ShootRequest, events: &EventSender, notice: &OnNotice) -> Result<Summary, Error> {
+        let camera = source::open(request.camera.as_deref())?;
+        let options = SessionOptions { burst: request.burst, ..SessionOptions::default() };
+        let (library, listeners) = (Arc::clone(&self.library), Arc::clone(&self.listeners));
+        let session = Session::open(library, listeners, camera, options, events.clone())?;
+        notice(Notice::Streaming(session.camera(), session.config()));
+        let mut taken = Ok(());
+        for _ in 0..request.count {
+            if self.cancel.load(Ordering::Relaxed) {
+                taken = Err(Error::Cancelled);
+                break;
+            }
+            if let Err(error) = session.capture() {
+                taken = Err(error);
+                break;
+            }
+        }
+        // Close first: what was taken becomes safe whatever happened to the rest.
+        let closed = session.close();
+        let developed = if request.develop { self.develop(events, notice) } else { Ok(Summary::default()) };
+        self.listeners.forget(events);
+        taken.and(closed).and(developed)
+    }
+
+    /// Develops all open jobs that can be done now. Blocks; waits while another thread of this owner develops.
+    ///
+    /// # Errors
+    /// [`Error::Cancelled`]; [`Error::Database`].
+    pub fn develop(&self, events: &EventSender, notice: &OnNotice) -> Result<Summary, Error> {
+        let _alone = self.developing.lock().unwrap_or_else(PoisonError::into_inner);
+        let (library, listeners) = (Arc::clone(&self.library), Arc::clone(&self.listeners));
+        let notice = Arc::clone(notice);
+        Developer::new(library, listeners, events.clone(), Arc::clone(&self.cancel))
+            .with_progress(move |progress| notice(Notice::Developing(progress)))
+            .run_until_empty()
+    }
+}

@@ -1,0 +1,18 @@
+//! Cameras by name: those of the machine, and the replay of raw files.
+
+use latent_hal::Camera;
+
+use crate::error::Error;
+use crate::replay::ReplayCamera;
+
+/// Opens the camera of this name; without a name the first usable real one, else the virtual one.
+///
+/// # Errors
+/// [`Error::Camera`]; [`Error::RawFile`] for a replay of files that are no raw pictures.
+pub fn open(name: Option<&str>) -> Result<Box<dyn Camera>, Error> {
+    let Some(name) = name else { return Ok(latent_hal::open::open_default()?) };
+    match name.strip_prefix("replay:") {
+        Some(path) => Ok(Box::new(ReplayCamera::open(path)?)),
+        None => Ok(latent_hal::open::open(&name.parse()?)?),
+    }
+}
