@@ -35,7 +35,7 @@ pub(crate) fn run(args: &RunArgs, output: Output, cancel: Arc<AtomicBool>) -> Re
         let notice = Arc::new(move |notice: Notice<'_>| notices.notice(&notice)) as _;
         let result = loop {
             let done = owner.develop(&events, &notice);
-            if args.until_empty || done.is_err() {
+            if args.until_empty || done.is_err() || cancel.load(Ordering::Relaxed) {
                 break done;
             }
             rest(&owner, done.as_ref().is_ok_and(|summary| !summary.postponed.is_empty()), &cancel);
@@ -45,6 +45,7 @@ pub(crate) fn run(args: &RunArgs, output: Output, cancel: Arc<AtomicBool>) -> Re
     });
     timeline.end();
     match result {
+        Ok(_) if !args.until_empty => Ok(exit::DONE),
         Ok(summary) => conclude(&summary, output),
         // Being told to stop is how a standing owner ends.
         Err(error) if error.kind() == ErrorKind::Cancelled && !args.until_empty => Ok(exit::DONE),

@@ -44,7 +44,7 @@ fn main() -> Result<(), Box<dyn Error>> {
     let range = f32::from(camera.options().white()) - black;
     let picture = develop(&frame.read()?, &config, black, range);
     let mut file = std::fs::File::create(path)?;
-    write!(file, "P6 {} {} 255\n", config.width / 2, config.height / 2)?;
+    writeln!(file, "P6 {} {} 255", config.width / 2, config.height / 2)?;
     file.write_all(&picture)?;
     Ok(())
 }

@@ -3,7 +3,7 @@
 use crate::Rendering;
 use crate::curve::ToneCurve;
 use crate::demosaic::Planes;
-use crate::mosaic::FULL;
+use crate::mosaic::round_to_full;
 
 /// The colour stages that both paths share, ready to run.
 #[derive(Debug, Clone)]
@@ -61,13 +61,7 @@ impl Colour {
 /// same everywhere, and far finer than the samples: rows that sum to 1 keep every grey.
 #[inline(always)]
 fn dot(row: [f32; 3], rgb: [f32; 3]) -> u16 {
-    let sum = row[0] * rgb[0] + row[1] * rgb[1] + row[2] * rgb[2];
-    let sum = if sum > 0.0 { sum } else { 0.0 };
-    let full = f32::from(FULL);
-    let clamped = if sum < full { sum } else { full };
-    // From 2^23 on the last bit of a single counts ones: the addition rounds, and the low bits are the integer.
-    // A cast would check for NaN and overflow, which compilers do one number at a time.
-    (clamped + 8_388_608.0).to_bits() as u16
+    round_to_full(row[0] * rgb[0] + row[1] * rgb[1] + row[2] * rgb[2])
 }
 
 #[cfg(test)]

@@ -14,6 +14,17 @@ pub(crate) fn clamp_to_full(value: i32) -> u16 {
     (value - 0x8000).clamp(i32::from(i16::MIN), i32::from(i16::MAX)) as u16 ^ 0x8000
 }
 
+/// Clamps to `0..=FULL` and rounds half to even; NaN gives 0.
+#[inline(always)]
+pub(crate) fn round_to_full(value: f32) -> u16 {
+    let value = if value > 0.0 { value } else { 0.0 };
+    let full = f32::from(FULL);
+    let clamped = if value < full { value } else { full };
+    // From 2^23 on the last bit of a single counts ones: the addition rounds, and the low bits are the integer.
+    // A cast would check for NaN and overflow, which compilers do one number at a time.
+    (clamped + 8_388_608.0).to_bits() as u16
+}
+
 /// Rows and columns that any demosaic needs at most on each side.
 pub(crate) const MAX_HALO: u32 = 2;
 

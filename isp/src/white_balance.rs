@@ -17,20 +17,20 @@ const PLAUSIBLE: (f64, f64) = (0.25, 1.25);
 const STEP: f64 = 1.1;
 
 /// Levels of use: above noise and black-level error, below the bend at saturation.
-const USABLE: (u16, u16) = (40, 59_000);
+const USABLE: (u16, u16) = (160, 59_000);
 
 /// Square of the distance, in natural logarithms of ratios, from which on a zone has no vote.
 const REACH: f64 = 0.25 * 0.25;
 
 /// The usual product of both ratios, and what it costs, as a share of all votes, to be off by a factor of e.
 const USUAL_PRODUCT: f64 = 0.36;
-const UNUSUAL: f64 = 0.1;
+const UNUSUAL: f64 = 0.03;
 
 /// Refinements; the mean settles within a few.
 const ROUNDS: u32 = 5;
 
 /// Weight of a zone's mean against that of a step of the same size.
-const MEAN_WEIGHT: f64 = 0.06;
+const MEAN_WEIGHT: f64 = 0.0625;
 
 /// A step counts from this share of the zone's mean on: smaller ones may be noise.
 const STEP_SHARE: u16 = 8;

@@ -7,6 +7,7 @@ use latent_isp::{
     packing, proxy, unpack,
 };
 use proptest::prelude::*;
+use proptest::test_runner::FileFailurePersistence;
 
 const METHODS: [Demosaic; 2] = [Demosaic::Bilinear, Demosaic::GradientCorrected];
 
@@ -101,6 +102,8 @@ fn plain(frame: &Frame, rendering: &Rendering, method: Demosaic) -> Vec<(f64, f6
 }
 
 proptest! {
+    #![proptest_config(ProptestConfig::with_failure_persistence(FileFailurePersistence::WithSource("regressions")))]
+
     #[test]
     fn the_full_path_is_the_sum_of_its_stages(frame in frame(), rendering in rendering()) {
         let view = RawView::new(frame.geometry, &frame.data).unwrap();

@@ -73,7 +73,11 @@ pub enum Error {
 ///
 /// # Errors
 /// [`Error::TooBig`], [`Error::Size`], [`Error::Jpeg`].
-pub fn jpeg(picture: &Picture, quality: JpegQuality, photo: Option<&PhotoMetadata>) -> Result<Vec<u8>, Error> {
+pub fn jpeg(
+    picture: &Picture,
+    quality: JpegQuality,
+    photo: Option<&PhotoMetadata>,
+) -> Result<Vec<u8>, Error> {
     check(picture)?;
     let (Ok(width), Ok(height)) = (u16::try_from(picture.width), u16::try_from(picture.height)) else {
         return Err(Error::TooBig { width: picture.width, height: picture.height });

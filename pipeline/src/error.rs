@@ -201,6 +201,12 @@ fn io_kind(error: &io::Error) -> ErrorKind {
 
 fn database_kind(error: &rusqlite::Error) -> ErrorKind {
     use rusqlite::ErrorCode;
+    use rusqlite::ffi::{SQLITE_IOERR_SHMMAP, SQLITE_IOERR_SHMSIZE};
+    // The index of the write-ahead log grows by mapping a file: on a full disk that is an I/O error to SQLite.
+    let extended = error.sqlite_error().map_or(0, |error| error.extended_code);
+    if [SQLITE_IOERR_SHMSIZE, SQLITE_IOERR_SHMMAP].contains(&extended) {
+        return ErrorKind::StorageFull;
+    }
     match error.sqlite_error_code() {
         Some(ErrorCode::DiskFull) => ErrorKind::StorageFull,
         Some(ErrorCode::ReadOnly | ErrorCode::PermissionDenied | ErrorCode::CannotOpen) => ErrorKind::Permission,

@@ -131,7 +131,7 @@ fn adopted(library: &Library, identity: &Identity, file: String, content: Conten
         captured_at: header
             .map(|header| header.captured_at.clone())
             .or_else(|| name::picture_time(&file))
-            .unwrap_or_else(jiff::Zoned::now),
+            .unwrap_or_else(crate::clock::local_now),
         path: file,
         shot: header.map_or_else(Shot::default, |header| header.shot.clone()),
         content,

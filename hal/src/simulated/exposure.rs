@@ -33,7 +33,7 @@ pub(super) struct Exposer {
 }
 
 impl Exposer {
-    /// Draws the scene; about a second for 12 million samples on two cores.
+    /// Draws the scene; about four seconds of CPU for 12 million samples, on two threads.
     pub(super) fn new(options: &Options) -> Self {
         let scene = Scene::new(options.seed);
         let spectrum = Spectrum::new(options.brightness());
@@ -156,7 +156,7 @@ fn colours(pattern: CfaPattern, y: u32) -> [usize; 2] {
 mod tests {
     use super::*;
 
-    const NEVER: AtomicBool = AtomicBool::new(false);
+    static NEVER: AtomicBool = AtomicBool::new(false);
 
     fn options(text: &str) -> Options {
         text.parse().unwrap()
@@ -307,41 +307,5 @@ mod tests {
                 }
             }
         }
-    }
-}
-#[cfg(test)]
-mod timing {
-    use super::*;
-    #[test]
-    #[ignore]
-    fn timing() {
-        fn cpu() -> f64 { let t: std::time::Duration = nix::time::clock_gettime(nix::time::ClockId::CLOCK_PROCESS_CPUTIME_ID).unwrap().into(); t.as_secs_f64() }
-        let o: Options = "".parse().unwrap();
-        let scene = Scene::new(1);
-        for (n, y0, y1) in [("sky", 0.0, 0.3), ("mount", 0.35, 0.55), ("lake", 0.56, 0.62), ("meadow", 0.9, 1.0), ("all", 0.0, 1.0)] {
-            let t = cpu(); let mut s = 0.0; let mut k = 0;
-            for i in 0..300 { let y = y0 + (y1 - y0) * i as f32 / 300.0; for j in 0..2000 { s += scene.radiance(j as f32 / 1500.0, y, 1.0/3000.0)[0]; k += 1; } }
-            println!("{n}: {:.0} ns {s}", (cpu() - t) / k as f64 * 1e9);
-        }
-        let t = cpu();
-        let e = Exposer::new(&o);
-        println!("new {:.3}", cpu() - t);
-        let mut out = vec![0u8; 24_000_000];
-        e.expose(0, 8000, &mut out, &AtomicBool::new(false));
-        let t = cpu();
-        for i in 0..10 { e.expose(i, 8000, &mut out, &AtomicBool::new(false)); }
-        println!("frame {:.1} ms", (cpu() - t) * 100.0);
-        let mut n = vec![0.0; 4000];
-        let t = cpu();
-        for i in 0..3000 { e.gaussian.fill(i, &mut n); }
-        println!("gauss {:.1} ms", (cpu() - t) * 1000.0);
-        let mut sm = Samples::new(4000);
-        let t = cpu();
-        for i in 0..6000 { e.plate.sample(1, i % 2, i / 2, Shift::new([0.3, 0.4]), &mut sm); }
-        println!("sample {:.1} ms", (cpu() - t) * 1000.0);
-        let t = cpu();
-        let mut row = vec![0; 4000];
-        for i in 0..3000 { e.convert([&sm.across, &sm.across], &e.sensitivity[i*4000..][..4000], &n, &mut row); }
-        println!("convert {:.1} ms", (cpu() - t) * 1000.0);
     }
 }

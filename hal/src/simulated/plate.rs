@@ -57,7 +57,7 @@ impl Plate {
         let (even, odd) = out.down.split_at(self.half);
         let column = (x + MARGIN).saturating_add_signed(shift.right.whole);
         let first = column / 2;
-        let taps = if column % 2 == 0 {
+        let taps = if column.is_multiple_of(2) {
             [&odd[first - 1..], &even[first..], &odd[first..], &even[first + 1..]]
         } else {
             [&even[first..], &odd[first..], &even[first + 1..], &odd[first + 1..]]

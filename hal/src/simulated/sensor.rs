@@ -139,7 +139,11 @@ pub(super) fn defects(seed: u64, width: u32, height: u32) -> Vec<Defect> {
             Defect {
                 y: ((place >> 32) % u64::from(height)) as u32,
                 x: ((place & 0xffff_ffff) % u64::from(width)) as u32,
-                kind: if kind % 3 == 0 { DefectKind::Dead } else { DefectKind::Hot(0.1 + 0.9 * level) },
+                kind: if kind.is_multiple_of(3) {
+                    DefectKind::Dead
+                } else {
+                    DefectKind::Hot(0.1 + 0.9 * level)
+                },
             }
         })
         .collect();

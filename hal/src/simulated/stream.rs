@@ -185,7 +185,7 @@ enum Fate {
 }
 
 fn fate(faults: &[Fault], sequence: u64) -> Fate {
-    let every = |count: u64| count != 0 && (sequence + 1) % count == 0;
+    let every = |count: u64| count != 0 && (sequence + 1).is_multiple_of(count);
     let said: Vec<Fate> = faults
         .iter()
         .filter_map(|fault| match *fault {

@@ -70,7 +70,7 @@ fn settings_that_bypass_the_parser_are_checked() {
 
 #[test]
 fn frames_come_in_order_on_time_and_with_their_exposure() {
-    let mut camera = started("size=64x48,fps=100,gain=2", 2);
+    let mut camera = started("size=64x48,fps=100,gain=2", 20);
     let mut last: Option<Frame> = None;
     for sequence in 0..5 {
         let frame = next(&mut camera);
@@ -144,7 +144,7 @@ fn packed_frames_hold_the_samples_of_unpacked_ones() {
 
 #[test]
 fn dropped_frames_leave_gaps_and_damaged_ones_are_told() {
-    let mut camera = started("size=16x16,fps=200,fault=drop:3+damage:5", 2);
+    let mut camera = started("size=16x16,fps=200,fault=drop:3+damage:5", 20);
     let mut seen = Vec::new();
     while seen.len() < 6 {
         seen.push(match camera.dequeue(LONG).unwrap() {
@@ -220,7 +220,7 @@ fn who_holds_every_slot_starves_until_one_is_dropped() {
     let begun = Instant::now();
     assert!(matches!(camera.dequeue(LONG).unwrap(), Dequeued::Starved));
     assert!(begun.elapsed() < LONG / 2);
-    std::thread::sleep(Duration::from_millis(30));
+    std::thread::sleep(Duration::from_millis(200));
     let freed = frames.remove(0).slot();
     let frame = next(&mut camera);
     assert_eq!(frame.slot(), freed);

@@ -6,14 +6,14 @@ use std::io::BufReader;
 use std::path::{Path, PathBuf};
 
 /// An interleaved 8-bit RGB picture.
-pub struct Rgb {
-    pub width: usize,
-    pub height: usize,
-    pub data: Vec<u8>,
+pub(crate) struct Rgb {
+    pub(crate) width: usize,
+    pub(crate) height: usize,
+    pub(crate) data: Vec<u8>,
 }
 
 /// All 24 in order, or why there are none.
-pub fn kodak() -> Result<Vec<Rgb>, String> {
+pub(crate) fn kodak() -> Result<Vec<Rgb>, String> {
     let beside = Path::new(env!("CARGO_MANIFEST_DIR")).join("../../shared/data/kodak");
     let folder = std::env::var_os("LATENT_KODAK").map_or(beside, PathBuf::from);
     let entries = folder.read_dir().map_err(|error| format!("{}: {error}", folder.display()))?;

@@ -83,6 +83,35 @@ impl Library {
     }
 }
 
+fn open(path: &Path) -> rusqlite::Result<Connection> {
+    prepared(Connection::open_with_flags(path, OpenFlags::SQLITE_OPEN_READ_ONLY)?)
+}
+
+/// Opens a database that nobody can write.
+fn open_immutable(path: &Path) -> rusqlite::Result<Connection> {
+    let escaped = path.to_string_lossy().replace('%', "%25").replace('?', "%3f").replace('#', "%23");
+    let flags = OpenFlags::SQLITE_OPEN_READ_ONLY | OpenFlags::SQLITE_OPEN_URI;
+    prepared(Connection::open_with_flags(format!("file:{escaped}?immutable=1"), flags)?)
+}
+
+fn prepared(connection: Connection) -> rusqlite::Result<Connection> {
+    connection.busy_timeout(std::time::Duration::from_secs(10))?;
+    // SQLite looks at the file only when it is asked for something.
+    connection.pragma_query_value(None, "schema_version", |_| Ok(()))?;
+    Ok(connection)
+}
+
+fn is_read_only(error: &rusqlite::Error) -> bool {
+    use rusqlite::ErrorCode;
+    matches!(error.sqlite_error_code(), Some(ErrorCode::CannotOpen | ErrorCode::ReadOnly))
+}
+
+fn log_is_empty(database: &Path) -> bool {
+    let mut log = database.as_os_str().to_owned();
+    log.push("-wal");
+    Path::new(&log).metadata().map_or(true, |data| data.len() == 0)
+}
+
 /// A library as one sees it without owning it.
 #[derive(Debug)]
 pub struct View {
@@ -106,10 +135,13 @@ impl View {
                 _ => Error::file("open", path, error),
             });
         }
-        let flags = OpenFlags::SQLITE_OPEN_READ_ONLY | OpenFlags::SQLITE_OPEN_NO_MUTEX;
-        let failed = |source| Error::Database { path: path.clone(), source };
-        let connection = Connection::open_with_flags(&path, flags).map_err(failed)?;
-        connection.busy_timeout(std::time::Duration::from_secs(10)).map_err(failed)?;
+        let connection = match open(&path) {
+            // On a read-only file system SQLite cannot make the log's index. Without a log it needs none, and nobody
+            // else can write there either.
+            Err(error) if is_read_only(&error) && log_is_empty(&path) => open_immutable(&path),
+            result => result,
+        };
+        let connection = connection.map_err(|source| Error::Database { path, source })?;
         schema::check_version(&connection, &layout)?;
         Ok(Self { layout, connection })
     }

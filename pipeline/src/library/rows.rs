@@ -7,6 +7,7 @@ use serde::{Deserialize, Serialize};
 use uuid::Uuid;
 
 use super::Layout;
+use crate::clock;
 use crate::event::AssetView;
 use crate::files::Content;
 use crate::photo::{Quality, State, Tier, UnknownWord};
@@ -175,7 +176,7 @@ pub(super) fn asset(row: &Row<'_>) -> rusqlite::Result<Asset> {
         tier: optional(row, 6, str::parse)?,
         reason: row.get(7)?,
         beside: row.get(8)?,
-        captured_at: parsed(row, 9, str::parse)?,
+        captured_at: parsed(row, 9, clock::from_text)?,
         shot: parsed(row, 10, |text| serde_json::from_str(text))?,
         content: Content { len: unsigned(row, 11)?, crc: unsigned(row, 12)? },
         changed: unsigned(row, 13)?,

@@ -22,7 +22,7 @@ CREATE TABLE asset (
     tier        TEXT,                          -- of a full picture
     reason      TEXT,                          -- of a fallback
     beside      TEXT,                          -- full picture put beside one that others changed, absolute
-    captured_at TEXT NOT NULL,                 -- RFC 9557
+    captured_at TEXT NOT NULL,                 -- local time with its offset
     shot        TEXT NOT NULL,                 -- JSON: make, model, exposure, orientation
     file_len    INTEGER NOT NULL,              -- what we last wrote to the path
     file_crc    INTEGER NOT NULL,

@@ -5,6 +5,7 @@ use uuid::Uuid;
 
 use super::Library;
 use super::rows::{JobState, RawState, Shot};
+use crate::clock;
 use crate::error::Error;
 use crate::files::Content;
 use crate::photo::{Quality, State, Tier};
@@ -104,7 +105,7 @@ impl Library {
                     photo.asset_id.to_string(),
                     signed(photo.capture_id),
                     photo.path,
-                    photo.captured_at.to_string(),
+                    clock::to_text(&photo.captured_at),
                     shot,
                     signed(photo.content.len),
                     photo.content.crc,

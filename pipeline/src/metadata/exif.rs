@@ -23,8 +23,8 @@ pub fn exif(photo: &PhotoMetadata) -> Vec<u8> {
 
     let mut capture = Directory::default();
     if let Some(shot) = photo.exposure {
-        if let Some((numerator, denominator)) = ratio(shot.time) {
-            capture.rational(0x829A, &[(numerator, denominator)]); // ExposureTime
+        if let Some(time) = ratio(shot.time) {
+            capture.rational(0x829A, time); // ExposureTime
         }
         let iso = (shot.gain * ISO_AT_UNITY).round();
         if iso.is_finite() && iso >= 1.0 {
@@ -57,8 +57,8 @@ pub fn exif(photo: &PhotoMetadata) -> Vec<u8> {
     main.ascii(0x010F, &photo.make); // Make
     main.ascii(0x0110, &photo.model); // Model
     main.short(0x0112, if (1..=8).contains(&photo.orientation) { photo.orientation.into() } else { 1 });
-    main.rational(0x011A, &[(72, 1)]); // XResolution
-    main.rational(0x011B, &[(72, 1)]); // YResolution
+    main.rational(0x011A, (72, 1)); // XResolution
+    main.rational(0x011B, (72, 1)); // YResolution
     main.short(0x0128, 2); // ResolutionUnit: inch
     main.ascii(0x0131, &photo.software); // Software
     main.ascii(0x0132, &date_text(time)); // DateTime
@@ -119,9 +119,8 @@ impl Directory {
         self.add(tag, 4, 1, value.to_le_bytes().to_vec());
     }
 
-    fn rational(&mut self, tag: u16, values: &[(u32, u32)]) {
-        let bytes = values.iter().flat_map(|(n, d)| [n.to_le_bytes(), d.to_le_bytes()]).flatten().collect();
-        self.add(tag, 5, values.len(), bytes);
+    fn rational(&mut self, tag: u16, (numerator, denominator): (u32, u32)) {
+        self.add(tag, 5, 1, [numerator.to_le_bytes(), denominator.to_le_bytes()].concat());
     }
 
     fn undefined(&mut self, tag: u16, value: &[u8]) {
@@ -136,8 +135,7 @@ impl Directory {
     }
 
     /// Appends the directory to a TIFF that begins at `tiff[0]`.
-    fn write(mut self, tiff: &mut Vec<u8>) {
-        self.entries.sort_by_key(|entry| entry.tag);
+    fn write(&self, tiff: &mut Vec<u8>) {
         let mut outside = tiff.len() + 2 + self.entries.len() * ENTRY_BYTES + 4;
         tiff.extend((self.entries.len() as u16).to_le_bytes());
         for entry in &self.entries {

@@ -197,7 +197,7 @@ impl Session {
             id: self.library.next_capture_id(),
             asset_id: Uuid::now_v7(),
             requested: clock::now(),
-            captured_at: jiff::Zoned::now(),
+            captured_at: clock::local_now(),
             events: self.events.clone(),
         });
         let id = capture.id;

@@ -183,8 +183,8 @@ impl<F: FileExt> SpoolReader<F> {
         self.trailer.is_some_and(|trailer| trailer.frames as usize == self.frames.len())
     }
 
-    /// Reads the frame at this position of [`SpoolReader::frames`]. Strips that cannot be read or whose checksum is wrong are named, the rest is good. Blocks on
-    /// storage; takes a frame's bytes of memory.
+    /// Reads the frame at this position of [`SpoolReader::frames`]. Strips that cannot be read or whose checksum is
+    /// wrong are named, the rest is good. Blocks on storage; takes a frame's bytes of memory.
     ///
     /// # Errors
     /// [`Error::NoFrame`]; [`Error::Io`] when there is no memory for it.
@@ -419,6 +419,21 @@ mod tests {
         let frame = layout.frame_offset(1) as usize..layout.frame_offset(2) as usize;
         bytes[frame.clone()].copy_from_slice(&file()[frame]);
         assert_eq!(open(bytes, 0..0).unwrap().verify().unwrap(), [Damage::Frame { index: 1 }]);
+    }
+
+    #[test]
+    fn a_lost_frame_leaves_the_others_in_their_place() {
+        let mut bytes = file();
+        let layout = open(bytes.clone(), 0..0).unwrap().layout;
+        let second = open(bytes.clone(), 0..0).unwrap().read_frame(1).unwrap();
+        for record_end in [layout.frame_offset(0) as usize + RECORD_BYTES, layout.frame_offset(1) as usize] {
+            bytes[record_end - 1] ^= 1;
+        }
+        let reader = open(bytes, 0..0).unwrap();
+        assert_eq!(reader.frames(), [PresentFrame { index: 1, record: RECORD }]);
+        assert_eq!(reader.read_frame(0).unwrap(), second);
+        assert!(!reader.is_complete());
+        assert_eq!(reader.verify().unwrap(), [Damage::Frame { index: 0 }]);
     }
 
     #[test]

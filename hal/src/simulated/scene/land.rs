@@ -29,15 +29,14 @@ impl Land {
     pub(super) fn new(seed: u64, texture: &Texture) -> Self {
         let chance = |number: u64| (hash(seed ^ (0x1a7d + number)) >> 40) as f32 / (1u32 << 24) as f32;
         let shape = |row: f32, level: f32, height: f32, pace: f32, sharp: bool| {
-            let tops = (0..COLUMNS)
+            (0..COLUMNS)
                 .map(|column| {
                     let x = column_x(column);
                     let wave = texture.sum(x * pace, row, 9, 0.48, pace / 3000.0);
                     let folded = if sharp { 0.75 - 1.7 * wave.abs() } else { wave };
                     level - height * folded
                 })
-                .collect();
-            tops
+                .collect()
         };
         let far = Ridge { tops: shape(3.3, 0.440, 0.115, 2.6, true), haze: 0.62 };
         let middle = Ridge { tops: shape(11.7, 0.490, 0.060, 3.4, false), haze: 0.36 };
@@ -130,7 +129,7 @@ impl Land {
             }
             _ => {
                 let (step, fine) = (0.004, place.pixel * 20.0);
-                let height = |x: f32, y: f32| texture.sum(x * 20.0, y * 13.0, 6, 0.58, fine).abs();
+                let height = |x: f32, y: f32| texture.sum(x * 20.0, y * 13.0, 5, 0.58, fine).abs();
                 let (here, there) = (height(x, y), height(x + step, y - step));
                 let light = (0.45 + 5.0 * (there - here) / 0.6).clamp(0.08, 1.25);
                 let rock = mix([0.050, 0.055, 0.070], [0.30, 0.27, 0.24], light);

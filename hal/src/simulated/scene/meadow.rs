@@ -49,7 +49,7 @@ impl Meadow {
             if near > 0.0 { texture.sum(x * 95.0, y * 30.0, 2, 0.8, place.pixel * 95.0) } else { 0.0 };
         let fine = texture.sum(x * 330.0, y * 120.0, 3, 0.8, place.pixel * 330.0);
         let blades = 0.75 * near * coarse + (1.0 - 0.3 * near) * fine;
-        let tuft = texture.sum(side * 7.0, away * 9.0, 3, 0.6, ground_pixel * 9.0);
+        let tuft = texture.sum(side * 7.0, away * 9.0, 2, 0.7, ground_pixel * 9.0);
         let light = (0.44 + 0.46 * blades + 0.26 * tuft).clamp(0.0, 1.3);
         let green = mix([0.008, 0.022, 0.004], [0.250, 0.340, 0.050], light);
         let dry = mix([0.030, 0.028, 0.008], [0.48, 0.40, 0.130], light);

@@ -24,34 +24,35 @@ impl Texture {
     }
 
     /// Smooth noise with about one hill or hollow a unit, within about −1 to 1. Places are within ±1 million.
+    #[inline]
     pub(super) fn noise(&self, x: f32, y: f32) -> f32 {
         let ((cell_x, x), (cell_y, y)) = (cell(x), cell(y));
         let corner = |right: u32, down: u32| {
-            let at = (cell_y.wrapping_add(down) % SIDE) * SIDE + cell_x.wrapping_add(right) % SIDE;
-            let [gx, gy] = self.gradients[at as usize];
+            let row = cell_y.wrapping_add(down) % SIDE;
+            let [gx, gy] = self.gradients[(row * SIDE + cell_x.wrapping_add(right) % SIDE) as usize];
             gx * (x - right as f32) + gy * (y - down as f32)
         };
         let fade = |t: f32| t * t * t * (t * (t * 6.0 - 15.0) + 10.0);
         let (across, down) = (fade(x), fade(y));
-        let top = corner(0, 0) + (corner(1, 0) - corner(0, 0)) * across;
-        let bottom = corner(0, 1) + (corner(1, 1) - corner(0, 1)) * across;
+        let (a, b, c, d) = (corner(0, 0), corner(1, 0), corner(0, 1), corner(1, 1));
+        let (top, bottom) = (a + (b - a) * across, c + (d - c) * across);
         top + (bottom - top) * down
     }
 
     /// Octaves of noise, each twice as fine and `keep` as strong as the one before; those finer than `pixel` (in the
     /// units of `x` and `y`) fade out, as they would under a lens.
     pub(super) fn sum(&self, x: f32, y: f32, octaves: u32, keep: f32, pixel: f32) -> f32 {
-        let (mut total, mut strength, mut scale) = (0.0, 1.0, 1.0);
-        for octave in 0..octaves {
+        let (mut total, mut strength, mut scale, mut apart) = (0.0, 1.0, 1.0, 0.0);
+        for _ in 0..octaves {
             let seen = (2.0 - 4.0 * pixel * scale).clamp(0.0, 1.0);
             if seen <= 0.0 {
                 break;
             }
-            // Each octave from another part of the lattice, or their zeros would meet.
-            let apart = 37.3 * octave as f32;
             total += seen * strength * self.noise(x * scale + apart, y * scale - apart);
             strength *= keep;
             scale *= 2.0;
+            // Each octave from another part of the lattice, or their zeros would meet.
+            apart += 37.3;
         }
         total
     }
@@ -65,6 +66,7 @@ pub(super) fn rise(low: f32, high: f32, value: f32) -> f32 {
 
 /// The cell that a coordinate is in, and where in it, 0 to 1. Adding a large number leaves the whole part in the low
 /// bits of a float: much cheaper than `floor` on processors without an instruction for it.
+#[inline]
 fn cell(value: f32) -> (u32, f32) {
     const LARGE: f32 = 12_582_912.0;
     let shifted = value - 0.5 + LARGE;
