@@ -6,6 +6,7 @@
 root=$(cd "$(dirname "${BASH_SOURCE[0]}")/.." && pwd)
 cache=${LATENT_CACHE:-${XDG_CACHE_HOME:-$HOME/.cache}/latent}
 me=ci/$(basename "$0")
+PATH=$PATH:$cache/qemu/bin # emulators that ci/setup could not install
 # One target folder for all steps, wherever a script was started from.
 target=$(realpath -m "${CARGO_TARGET_DIR:-$root/target}")
 export CARGO_TARGET_DIR=$target
