@@ -27,7 +27,10 @@ fn value(view: &View, asset: &Asset) -> Value {
     let mut value = serde_json::to_value(view.view_of(asset)).unwrap_or_default();
     if let Value::Object(fields) = &mut value {
         fields.insert("sync_ok".to_owned(), json!(asset.state != State::Pending));
-        fields.insert("captured_at".to_owned(), json!(asset.captured_at.strftime("%Y-%m-%dT%H:%M:%S%.3f%:z").to_string()));
+        fields.insert(
+            "captured_at".to_owned(),
+            json!(asset.captured_at.strftime("%Y-%m-%dT%H:%M:%S%.3f%:z").to_string()),
+        );
         if let Some(beside) = &asset.beside {
             fields.insert("beside".to_owned(), json!(beside));
         }
@@ -94,7 +97,11 @@ pub(crate) fn wait(args: &WaitArgs, output: Output) -> Result<u8, Failure> {
     let view = View::open(&folder(&args.place)?)?;
     let named = args.photos.iter().map(|photo| view.find(photo)).collect::<Result<Vec<_>, _>>()?;
     let mut waiting: HashSet<_> = if args.photos.is_empty() {
-        view.assets()?.iter().filter(|asset| asset.state == State::Pending).map(|asset| asset.asset_id).collect()
+        view.assets()?
+            .iter()
+            .filter(|asset| asset.state == State::Pending)
+            .map(|asset| asset.asset_id)
+            .collect()
     } else {
         named.iter().map(|asset| asset.asset_id).collect()
     };
@@ -113,7 +120,12 @@ pub(crate) fn wait(args: &WaitArgs, output: Output) -> Result<u8, Failure> {
             } else {
                 let reason = asset.reason.as_ref().map_or(String::new(), |reason| format!(" ({reason})"));
                 let path = view.view_of(&asset).path;
-                output.line(&format!("{:<14}  {:<4}  {}{reason}", asset.state, asset.quality, path.display()));
+                output.line(&format!(
+                    "{:<14}  {:<4}  {}{reason}",
+                    asset.state,
+                    asset.quality,
+                    path.display()
+                ));
             }
         }
         if waiting.is_empty() {

@@ -61,7 +61,11 @@ fn as_owner(owner: &Arc<Owner>, request: &ShootRequest, output: Output) -> Resul
             tally
         });
         let notices = Arc::clone(&timeline);
-        let result = owner.shoot(request, &events, &(Arc::new(move |notice: latent_pipeline::owner::Notice<'_>| notices.notice(&notice)) as _));
+        let result = owner.shoot(
+            request,
+            &events,
+            &(Arc::new(move |notice: latent_pipeline::owner::Notice<'_>| notices.notice(&notice)) as _),
+        );
         drop(events);
         (result, printing.join().unwrap_or_default())
     });
@@ -111,7 +115,9 @@ impl Tally {
                 State::FinalFallback => self.fallbacks += 1,
                 _ => self.finals += 1,
             },
-            EventKind::CaptureFailed { kind, message } => self.failure = Some((kind.clone(), message.clone())),
+            EventKind::CaptureFailed { kind, message } => {
+                self.failure = Some((kind.clone(), message.clone()))
+            }
             _ => {}
         }
     }
@@ -131,7 +137,10 @@ fn conclude(
         Err(failure) if failure.kind == ErrorKind::Cancelled.as_str() => {
             return Err(Failure::failed(
                 &failure.kind,
-                format!("interrupted; {} of {} photos were taken and are safe", tally.announced, request.count),
+                format!(
+                    "interrupted; {} of {} photos were taken and are safe",
+                    tally.announced, request.count
+                ),
                 Some("`latent jobs run --until-empty` develops what is left"),
             ));
         }
@@ -155,7 +164,10 @@ fn conclude(
         ));
     }
     if !request.develop && !output.is_json() {
-        output.note(&format!("{} photos wait for `latent jobs run --until-empty`", tally.announced - tally.finals));
+        output.note(&format!(
+            "{} photos wait for `latent jobs run --until-empty`",
+            tally.announced - tally.finals
+        ));
     }
     Ok(exit::DONE)
 }

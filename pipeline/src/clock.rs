@@ -65,7 +65,9 @@ mod tests {
 
     #[test]
     fn a_time_reads_back_on_a_board_without_a_zone_database() {
-        for text in ["2026-11-22T09:08:07.5+01:00", "2026-11-22T09:08:07Z", "2026-11-22T09:08:07.123456789-09:30"] {
+        for text in
+            ["2026-11-22T09:08:07.5+01:00", "2026-11-22T09:08:07Z", "2026-11-22T09:08:07.123456789-09:30"]
+        {
             let at = from_text(text).unwrap();
             assert_eq!(from_text(&to_text(&at)).unwrap(), at);
             assert_eq!(from_text(&to_text(&at)).unwrap().offset(), at.offset());

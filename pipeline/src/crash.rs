@@ -40,15 +40,14 @@ pub const POINTS: &[&str] = &[
 /// Never; it kills.
 #[cfg(feature = "crash-points")]
 pub fn point(name: &'static str) {
-    use std::sync::atomic::{AtomicU32, Ordering};
     use std::sync::OnceLock;
+    use std::sync::atomic::{AtomicU32, Ordering};
     static WANTED: OnceLock<Option<(String, u32)>> = OnceLock::new();
     static PASSED: AtomicU32 = AtomicU32::new(0);
     let wanted = WANTED.get_or_init(|| {
         let value = std::env::var("LATENT_CRASH_AT").ok()?;
-        let (name, nth) = value.split_once(':').map_or((value.as_str(), 1), |(name, nth)| {
-            (name, nth.parse().unwrap_or(1))
-        });
+        let (name, nth) =
+            value.split_once(':').map_or((value.as_str(), 1), |(name, nth)| (name, nth.parse().unwrap_or(1)));
         Some((name.to_owned(), nth))
     });
     debug_assert!(POINTS.contains(&name), "{name} is missing in the table");

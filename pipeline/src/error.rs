@@ -168,18 +168,26 @@ impl Error {
                 return Some("update Latent, or use another folder with --library; nothing was changed");
             }
             Self::NoLibrary { .. } => {
-                return Some("name the right folder with --library, or take a photo there first with `latent shoot`");
+                return Some(
+                    "name the right folder with --library, or take a photo there first with `latent shoot`",
+                );
             }
             Self::UnknownPhoto { .. } => return Some("`latent library ls` lists the photos"),
             Self::DamagedEntry { .. } => {
-                return Some("keep a copy of the folder .latent and look at the entry with `latent library sql` or sqlite3");
+                return Some(
+                    "keep a copy of the folder .latent and look at the entry with `latent library sql` or sqlite3",
+                );
             }
             Self::Camera(_) | Self::RawFile(_) | Self::Develop(_) | Self::Encode(_) => return None,
             _ => {}
         }
         match self.kind() {
-            ErrorKind::StorageFull => Some("free some space on that storage and try again; no photo that was announced is lost"),
-            ErrorKind::Permission => Some("choose a folder that this user may write with --library, or change its permissions"),
+            ErrorKind::StorageFull => {
+                Some("free some space on that storage and try again; no photo that was announced is lost")
+            }
+            ErrorKind::Permission => {
+                Some("choose a folder that this user may write with --library, or change its permissions")
+            }
             ErrorKind::Busy => Some("wait until it is done, or stop the other program, and try again"),
             ErrorKind::BadInput if matches!(self, Self::Database { .. }) => {
                 Some("move the folder .latent aside (the pictures stay); a new one is made at the next start")
@@ -194,7 +202,9 @@ fn io_kind(error: &io::Error) -> ErrorKind {
         io::ErrorKind::NotFound => ErrorKind::NotFound,
         io::ErrorKind::PermissionDenied | io::ErrorKind::ReadOnlyFilesystem => ErrorKind::Permission,
         io::ErrorKind::StorageFull | io::ErrorKind::QuotaExceeded => ErrorKind::StorageFull,
-        io::ErrorKind::InvalidData | io::ErrorKind::InvalidInput | io::ErrorKind::UnexpectedEof => ErrorKind::BadInput,
+        io::ErrorKind::InvalidData | io::ErrorKind::InvalidInput | io::ErrorKind::UnexpectedEof => {
+            ErrorKind::BadInput
+        }
         _ => ErrorKind::System,
     }
 }
@@ -209,7 +219,9 @@ fn database_kind(error: &rusqlite::Error) -> ErrorKind {
     }
     match error.sqlite_error_code() {
         Some(ErrorCode::DiskFull) => ErrorKind::StorageFull,
-        Some(ErrorCode::ReadOnly | ErrorCode::PermissionDenied | ErrorCode::CannotOpen) => ErrorKind::Permission,
+        Some(ErrorCode::ReadOnly | ErrorCode::PermissionDenied | ErrorCode::CannotOpen) => {
+            ErrorKind::Permission
+        }
         Some(ErrorCode::DatabaseBusy | ErrorCode::DatabaseLocked) => ErrorKind::Busy,
         Some(ErrorCode::DatabaseCorrupt | ErrorCode::NotADatabase) => ErrorKind::BadInput,
         _ => ErrorKind::System,

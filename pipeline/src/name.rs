@@ -14,7 +14,9 @@ pub fn picture(taken: &jiff::Zoned, n: u32) -> String {
 /// True for a name that [`picture`] makes.
 pub fn is_picture(name: &str) -> bool {
     let digits = |text: &str, len: usize| text.len() == len && text.bytes().all(|b| b.is_ascii_digit());
-    let Some(stem) = name.strip_prefix("IMG_").and_then(|rest| rest.strip_suffix(".jpg")) else { return false };
+    let Some(stem) = name.strip_prefix("IMG_").and_then(|rest| rest.strip_suffix(".jpg")) else {
+        return false;
+    };
     let mut parts = stem.splitn(3, '_');
     let (date, time, n) = (parts.next().unwrap_or(""), parts.next().unwrap_or(""), parts.next());
     digits(date, 8) && digits(time, 6) && n.is_none_or(|n| (1..=6).contains(&n.len()) && digits(n, n.len()))
@@ -95,7 +97,13 @@ mod tests {
         assert_eq!(picture(&taken, 0), "IMG_20261122_090807.jpg");
         assert_eq!(picture(&taken, 2), "IMG_20261122_090807_2.jpg");
         assert!(is_picture(&picture(&taken, 0)) && is_picture(&picture(&taken, 17)));
-        for other in ["IMG_20261122_090807_full.jpg", "IMG_2026112_090807.jpg", "a.jpg", "IMG_.jpg", "IMG_20261122_090807.png"] {
+        for other in [
+            "IMG_20261122_090807_full.jpg",
+            "IMG_2026112_090807.jpg",
+            "a.jpg",
+            "IMG_.jpg",
+            "IMG_20261122_090807.png",
+        ] {
             assert!(!is_picture(other), "{other}");
         }
         assert_eq!(beside("IMG_1.jpg", 0), "IMG_1_full.jpg");
@@ -107,8 +115,18 @@ mod tests {
         let asset = Uuid::from_u128(7);
         assert_eq!(marked(&temporary(asset)), Some(Marked::Temporary { asset }));
         let name = staged("a.b.jpg", asset, 12, 0xabc);
-        assert_eq!(marked(&name), Some(Marked::Staged { target: "a.b.jpg".into(), asset, len: 12, crc: 0xabc }));
-        for other in ["IMG_1.jpg", ".latent-tmp", ".x.latent-tmp", ".a.latent-swap", ".a.b.1-z.latent-swap", "..latent-swap"] {
+        assert_eq!(
+            marked(&name),
+            Some(Marked::Staged { target: "a.b.jpg".into(), asset, len: 12, crc: 0xabc })
+        );
+        for other in [
+            "IMG_1.jpg",
+            ".latent-tmp",
+            ".x.latent-tmp",
+            ".a.latent-swap",
+            ".a.b.1-z.latent-swap",
+            "..latent-swap",
+        ] {
             assert_eq!(marked(other), None, "{other}");
         }
     }

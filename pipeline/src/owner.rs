@@ -73,7 +73,9 @@ impl Owner {
         let start = Instant::now();
         loop {
             match Self::open(folder, Arc::clone(&cancel)) {
-                Err(Error::LibraryBusy { .. }) if start.elapsed() < patience && !cancel.load(Ordering::Relaxed) => {
+                Err(Error::LibraryBusy { .. })
+                    if start.elapsed() < patience && !cancel.load(Ordering::Relaxed) =>
+                {
                     std::thread::sleep(Duration::from_millis(100));
                 }
                 result => return result,
@@ -96,7 +98,12 @@ impl Owner {
     /// # Errors
     /// [`Error::Camera`] and [`Error::Stream`] of the camera; [`Error::Cancelled`]; [`Error::Database`]. What happened to
     /// a single capture is in its events.
-    pub fn shoot(&self, request: &ShootRequest, events: &EventSender, notice: &OnNotice) -> Result<Summary, Error> {
+    pub fn shoot(
+        &self,
+        request: &ShootRequest,
+        events: &EventSender,
+        notice: &OnNotice,
+    ) -> Result<Summary, Error> {
         let camera = source::open(request.camera.as_deref())?;
         let options = SessionOptions { burst: request.burst, ..SessionOptions::default() };
         let (library, listeners) = (Arc::clone(&self.library), Arc::clone(&self.listeners));

@@ -62,7 +62,9 @@ fn folders_in_use(library: &Library, rows: &HashMap<Uuid, Asset>) -> Vec<PathBuf
     let root = library.layout().folder();
     let mut folders: Vec<_> =
         rows.values().filter_map(|asset| root.join(&asset.path).parent().map(Path::to_owned)).collect();
-    folders.extend(rows.values().filter_map(|asset| Path::new(asset.beside.as_ref()?).parent().map(Path::to_owned)));
+    folders.extend(
+        rows.values().filter_map(|asset| Path::new(asset.beside.as_ref()?).parent().map(Path::to_owned)),
+    );
     folders.push(root.to_owned());
     folders.sort();
     folders.dedup();
@@ -73,7 +75,9 @@ fn folders_in_use(library: &Library, rows: &HashMap<Uuid, Asset>) -> Vec<PathBuf
 fn names_in(folder: &Path) -> Result<Vec<String>, Error> {
     match std::fs::read_dir(folder) {
         // Names that are no UTF-8 are not ours.
-        Ok(entries) => Ok(entries.flatten().filter_map(|entry| entry.file_name().into_string().ok()).collect()),
+        Ok(entries) => {
+            Ok(entries.flatten().filter_map(|entry| entry.file_name().into_string().ok()).collect())
+        }
         Err(error) if error.kind() == std::io::ErrorKind::NotFound => Ok(Vec::new()),
         Err(error) => Err(Error::file("list", folder, error)),
     }
@@ -122,7 +126,13 @@ fn adopt_pictures(library: &Library, rows: &HashMap<Uuid, Asset>, report: &mut R
 }
 
 /// What a lost row said, from the raw burst's header; without one there is nothing to develop and the name's time will do.
-fn adopted(library: &Library, identity: &Identity, file: String, content: Content, has_raw: bool) -> NewPhoto {
+fn adopted(
+    library: &Library,
+    identity: &Identity,
+    file: String,
+    content: Content,
+    has_raw: bool,
+) -> NewPhoto {
     let header = SpoolReader::open(&library.layout().raw(identity.asset_id)).ok();
     let header = header.as_ref().map(SpoolReader::header);
     NewPhoto {
@@ -147,11 +157,13 @@ fn complete_jobs(library: &Library, report: &mut Report) -> Result<(), Error> {
     for job in library.open_jobs()? {
         let Some(asset) = library.asset(job.asset_id)? else { continue };
         let path = library.layout().folder().join(&asset.path);
-        let Some(identity) = files::identity_of(&path).filter(|found| found.asset_id == asset.asset_id) else {
+        let Some(identity) = files::identity_of(&path).filter(|found| found.asset_id == asset.asset_id)
+        else {
             continue;
         };
         let ahead = identity.state != State::Pending && identity.generation >= asset.generation;
-        let Some(content) = Content::of_file(&path)?.filter(|content| ahead && *content != asset.content) else {
+        let Some(content) = Content::of_file(&path)?.filter(|content| ahead && *content != asset.content)
+        else {
             continue;
         };
         let full = identity.quality == Quality::Full && identity.generation > asset.generation;
@@ -222,5 +234,9 @@ fn is_closed(library: &Library, asset: Uuid) -> Result<bool, Error> {
 }
 
 fn is_old(path: &Path) -> bool {
-    path.metadata().and_then(|data| data.modified()).ok().and_then(|at| at.elapsed().ok()).is_some_and(|age| age > RETENTION)
+    path.metadata()
+        .and_then(|data| data.modified())
+        .ok()
+        .and_then(|at| at.elapsed().ok())
+        .is_some_and(|age| age > RETENTION)
 }

@@ -136,7 +136,10 @@ fn serve(owner: &Owner, stream: &UnixStream) -> io::Result<()> {
         Ok(request) => request,
         Err(error) => {
             let message = format!("the request is none that this version knows: {error}");
-            return write(stream, &Line::Error(RemoteError { kind: "bad_input".into(), message, hint: None }));
+            return write(
+                stream,
+                &Line::Error(RemoteError { kind: "bad_input".into(), message, hint: None }),
+            );
         }
     };
     write(stream, &Line::Accepted(true))?;
@@ -190,7 +193,10 @@ pub fn request(
         Err(RemoteError {
             kind: "device".to_owned(),
             message: "the program that owns the library ended while it worked for us".to_owned(),
-            hint: Some("photos that were announced are safe; `latent jobs run --until-empty` develops what is left".to_owned()),
+            hint: Some(
+                "photos that were announced are safe; `latent jobs run --until-empty` develops what is left"
+                    .to_owned(),
+            ),
         })
     })
 }

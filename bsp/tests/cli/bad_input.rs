@@ -80,7 +80,9 @@ fn a_file_that_is_no_database_is_not_overwritten() {
     let folder = tempfile::tempdir().unwrap();
     fs::create_dir(folder.path().join(".latent")).unwrap();
     let database = folder.path().join(".latent/library.db");
-    let text = "this is no database at all, but it is long enough to be taken for one by a careless program\n".repeat(20);
+    let text =
+        "this is no database at all, but it is long enough to be taken for one by a careless program\n"
+            .repeat(20);
     fs::write(&database, &text).unwrap();
     let output = shoot(folder.path(), CAMERA);
     assert_eq!(output.status.code(), Some(1));

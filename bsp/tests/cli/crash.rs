@@ -92,7 +92,9 @@ fn a_kill_in_the_second_of_three_photos_loses_nothing() {
 
 #[test]
 fn a_raw_burst_that_was_safe_is_always_developed() {
-    for point in ["raw-committed", "attempt-committed", "developed", "full-staged", "full-swapped", "old-removed"] {
+    for point in
+        ["raw-committed", "attempt-committed", "developed", "full-staged", "full-swapped", "old-removed"]
+    {
         let folder = tempfile::tempdir().unwrap();
         let shoot = ["shoot", "--json", "--burst", "2", "--camera", CAMERA];
         let announced = killed_at(folder.path(), &shoot, point);
@@ -103,7 +105,9 @@ fn a_raw_burst_that_was_safe_is_always_developed() {
 
 #[test]
 fn a_kill_while_an_edited_photo_is_put_beside_makes_one_copy() {
-    for point in ["full-temp-written", "full-temp-synced", "beside-published", "fallback-committed", "spool-removed"] {
+    for point in
+        ["full-temp-written", "full-temp-synced", "beside-published", "fallback-committed", "spool-removed"]
+    {
         let folder = tempfile::tempdir().unwrap();
         let path = pending_photo(folder.path());
         let mut edited = fs::read(&path).unwrap();
@@ -114,7 +118,11 @@ fn a_kill_while_an_edited_photo_is_put_beside_makes_one_copy() {
         assert_eq!(fs::read(&path).unwrap(), edited, "{point}");
         let listed = assets(folder.path());
         assert_eq!(decoded(Path::new(listed[0]["beside"].as_str().unwrap())), (320, 240), "{point}");
-        assert_eq!(fs::read_dir(folder.path()).unwrap().count(), 3, "{point}: theirs, the full one, our folder");
+        assert_eq!(
+            fs::read_dir(folder.path()).unwrap().count(),
+            3,
+            "{point}: theirs, the full one, our folder"
+        );
         assert_tidy(folder.path(), point, 0);
     }
 }

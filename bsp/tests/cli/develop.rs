@@ -48,7 +48,16 @@ fn a_grey_card_comes_out_grey_at_any_depth_and_pattern() {
         card(&raw, bits, pattern);
         let bits = bits.to_string();
         let output = develop(&[
-            raw.to_str().unwrap(), "--width", "64", "--height", "48", "--bits", &bits, "--pattern", pattern, "-o",
+            raw.to_str().unwrap(),
+            "--width",
+            "64",
+            "--height",
+            "48",
+            "--bits",
+            &bits,
+            "--pattern",
+            pattern,
+            "-o",
             out.to_str().unwrap(),
         ]);
         assert!(output.status.success(), "{}", String::from_utf8_lossy(&output.stderr));
@@ -69,7 +78,11 @@ fn every_output_format_is_written_whole() {
     let folder = tempfile::tempdir().unwrap();
     let raw = folder.path().join("card.raw");
     card(&raw, 10, "RGGB");
-    fs::write(folder.path().join("card.raw.toml"), "width = 64\nheight = 48\nbits = 10\npattern = \"RGGB\"\n").unwrap();
+    fs::write(
+        folder.path().join("card.raw.toml"),
+        "width = 64\nheight = 48\nbits = 10\npattern = \"RGGB\"\n",
+    )
+    .unwrap();
     for name in ["a.jpg", "a.png", "a.ppm"] {
         let out = folder.path().join(name);
         let output = develop(&[raw.to_str().unwrap(), "-o", out.to_str().unwrap()]);
@@ -111,7 +124,20 @@ fn what_is_no_raw_picture_is_told_in_one_sentence() {
     say(&["--width", "0", "--height", "48", "--bits", "10", "--pattern", "RGGB"]);
     say(&["--width", "64", "--height", "48", "--bits", "33", "--pattern", "RGGB"]);
     say(&["--width", "4294967295", "--height", "4294967295", "--bits", "16", "--pattern", "RGGB"]);
-    say(&["--width", "64", "--height", "48", "--bits", "10", "--pattern", "RGGB", "--black", "1023", "--white", "64"]);
+    say(&[
+        "--width",
+        "64",
+        "--height",
+        "48",
+        "--bits",
+        "10",
+        "--pattern",
+        "RGGB",
+        "--black",
+        "1023",
+        "--white",
+        "64",
+    ]);
 }
 
 #[test]

@@ -68,7 +68,11 @@ fn a_removed_picture_stays_removed() {
     let asset = only(folder.path());
     assert_eq!(asset["state"], "final-fallback");
     assert!(asset["reason"].as_str().unwrap().contains("removed"));
-    assert_eq!(fs::read_dir(folder.path().join(".latent/spool")).unwrap().count(), 1, "its raw burst is kept");
+    assert_eq!(
+        fs::read_dir(folder.path().join(".latent/spool")).unwrap().count(),
+        1,
+        "its raw burst is kept"
+    );
 }
 
 #[test]
@@ -149,7 +153,8 @@ fn mode_and_attributes_are_taken_over() {
 fn files_of_others_survive_recovery() {
     let folder = tempfile::tempdir().unwrap();
     pending_photo(folder.path());
-    let theirs = ["notes.txt", ".hidden", ".x.latent-tmp", "IMG_20200101_000000.jpg", "a.latent-swap", ".latent/mine"];
+    let theirs =
+        ["notes.txt", ".hidden", ".x.latent-tmp", "IMG_20200101_000000.jpg", "a.latent-swap", ".latent/mine"];
     for name in theirs {
         fs::write(folder.path().join(name), name).unwrap();
     }

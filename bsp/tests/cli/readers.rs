@@ -7,9 +7,20 @@ use crate::program::{assets, decoded_bytes, develop, events};
 #[test]
 fn every_read_during_200_replacements_is_a_whole_picture() {
     let folder = tempfile::tempdir().unwrap();
-    let shoot = ["shoot", "--json", "--no-wait", "--count", "200", "--burst", "1", "--camera", "virtual:size=96x64,fps=200"];
+    let shoot = [
+        "shoot",
+        "--json",
+        "--no-wait",
+        "--count",
+        "200",
+        "--burst",
+        "1",
+        "--camera",
+        "virtual:size=96x64,fps=200",
+    ];
     events(folder.path(), &shoot);
-    let paths: Vec<_> = assets(folder.path()).iter().map(|asset| asset["path"].as_str().unwrap().to_owned()).collect();
+    let paths: Vec<_> =
+        assets(folder.path()).iter().map(|asset| asset["path"].as_str().unwrap().to_owned()).collect();
     assert_eq!(paths.len(), 200);
 
     let (done, reads, fulls) = (AtomicBool::new(false), AtomicU64::new(0), AtomicU64::new(0));
@@ -35,6 +46,9 @@ fn every_read_during_200_replacements_is_a_whole_picture() {
         assert_eq!(finals, 200);
     });
     let (reads, fulls) = (reads.into_inner(), fulls.into_inner());
-    assert!(reads > 400 && fulls > 0 && fulls < reads, "{fulls} full of {reads} reads: too few to tell anything");
+    assert!(
+        reads > 400 && fulls > 0 && fulls < reads,
+        "{fulls} full of {reads} reads: too few to tell anything"
+    );
     assert!(assets(folder.path()).iter().all(|asset| asset["quality"] == "full"));
 }

@@ -14,10 +14,15 @@ fn one_photo_goes_through_both_phases() {
         assert_eq!(found.len(), 1, "{name} in {events:#?}");
         found[0].0
     };
-    let order = ["captureStart", "frameShutter", "frameShutterEnd", "captureReady", "captureEnd"].map(position);
+    let order =
+        ["captureStart", "frameShutter", "frameShutterEnd", "captureReady", "captureEnd"].map(position);
     assert!(order.is_sorted(), "{events:#?}");
-    let (available, secured, last) = (position("photoAssetAvailable"), position("rawSecured"), position("photoFinal"));
-    assert!(order[1] < available && available < secured && secured < last && last == events.len() - 1, "{events:#?}");
+    let (available, secured, last) =
+        (position("photoAssetAvailable"), position("rawSecured"), position("photoFinal"));
+    assert!(
+        order[1] < available && available < secured && secured < last && last == events.len() - 1,
+        "{events:#?}"
+    );
 
     for event in &events {
         assert_eq!(event["capture_id"], 1);
@@ -26,23 +31,43 @@ fn one_photo_goes_through_both_phases() {
     assert_eq!(events[order[4]]["frame_count"], 3);
     assert_eq!(events[secured]["frames"], 3);
     let (low, full) = (&events[available], &events[last]);
-    assert_eq!((&low["quality"], &low["generation"], &low["state"]), (&"low".into(), &1.into(), &"pending".into()));
-    assert_eq!((&full["quality"], &full["generation"], &full["state"]), (&"full".into(), &2.into(), &"final".into()));
+    assert_eq!(
+        (&low["quality"], &low["generation"], &low["state"]),
+        (&"low".into(), &1.into(), &"pending".into())
+    );
+    assert_eq!(
+        (&full["quality"], &full["generation"], &full["state"]),
+        (&"full".into(), &2.into(), &"final".into())
+    );
     assert_eq!((&low["asset_id"], &low["path"]), (&full["asset_id"], &full["path"]));
-    assert!(low["stages"]["commit_us"].as_u64().unwrap() > 0 && full["stages"]["isp_us"].as_u64().unwrap() > 0);
+    assert!(
+        low["stages"]["commit_us"].as_u64().unwrap() > 0 && full["stages"]["isp_us"].as_u64().unwrap() > 0
+    );
 
     assert_eq!(decoded(Path::new(full["path"].as_str().unwrap())), (320, 240));
-    assert_eq!(std::fs::read_dir(folder.path().join(".latent/spool")).unwrap().count(), 0, "the raw burst is gone");
+    assert_eq!(
+        std::fs::read_dir(folder.path().join(".latent/spool")).unwrap().count(),
+        0,
+        "the raw burst is gone"
+    );
     let listed = assets(folder.path());
-    assert_eq!((listed.len(), &listed[0]["state"], &listed[0]["sync_ok"]), (1, &"final".into(), &true.into()));
+    assert_eq!(
+        (listed.len(), &listed[0]["state"], &listed[0]["sync_ok"]),
+        (1, &"final".into(), &true.into())
+    );
 }
 
 #[test]
 fn several_photos_come_in_capture_order_and_all_become_final() {
     let folder = tempfile::tempdir().unwrap();
-    let events = events(folder.path(), &["shoot", "--json", "--count", "4", "--burst", "2", "--camera", CAMERA]);
+    let events =
+        events(folder.path(), &["shoot", "--json", "--count", "4", "--burst", "2", "--camera", CAMERA]);
     let of = |name: &str| -> Vec<u64> {
-        events.iter().filter(|event| event["event"] == name).map(|event| event["capture_id"].as_u64().unwrap()).collect()
+        events
+            .iter()
+            .filter(|event| event["event"] == name)
+            .map(|event| event["capture_id"].as_u64().unwrap())
+            .collect()
     };
     assert_eq!(of("photoAssetAvailable"), [1, 2, 3, 4]);
     assert_eq!(of("photoFinal").len(), 4);
@@ -136,7 +161,8 @@ fn a_standing_owner_develops_and_takes_photos_for_others() {
 fn a_camera_that_goes_away_costs_no_announced_photo() {
     let folder = tempfile::tempdir().unwrap();
     let camera = format!("{CAMERA},fault=unplug:12");
-    let output = run(folder.path(), &["shoot", "--json", "--count", "50", "--burst", "2", "--camera", &camera]);
+    let output =
+        run(folder.path(), &["shoot", "--json", "--count", "50", "--burst", "2", "--camera", &camera]);
     assert_eq!(output.status.code(), Some(1));
     assert!(error(&output)["message"].as_str().unwrap().contains("gone"), "{:?}", error(&output));
     let listed = assets(folder.path());

@@ -42,7 +42,10 @@ pub(super) fn deliver(
             None => Ending {
                 // The raw burst stays: the picture may have been moved elsewhere for good.
                 raw: RawState::Secured,
-                ..untouched(asset, "another program removed the picture or moved it out of the library".to_owned())
+                ..untouched(
+                    asset,
+                    "another program removed the picture or moved it out of the library".to_owned(),
+                )
             },
         },
     };
@@ -99,7 +102,12 @@ fn beside(asset: &Asset, theirs: &Path, what: &str, marks: &Marks, jpeg: &[u8]) 
     Ok(Ending { beside, ..untouched(asset, reason) })
 }
 
-fn commit(library: &Library, asset: &Asset, ending: &Ending, stages: &mut FullStages) -> Result<Asset, Error> {
+fn commit(
+    library: &Library,
+    asset: &Asset,
+    ending: &Ending,
+    stages: &mut FullStages,
+) -> Result<Asset, Error> {
     let mut laps = Laps::start();
     library.end(asset.asset_id, ending)?;
     stages.commit_us = laps.lap_us();

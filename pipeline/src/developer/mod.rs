@@ -74,7 +74,12 @@ enum Ended {
 impl Developer {
     /// A developer for this library with as many threads as the machine has processors. Events of photos that nobody in
     /// `listeners` waits for go to `events`.
-    pub fn new(library: Arc<Library>, listeners: Arc<Listeners>, events: EventSender, cancel: Arc<AtomicBool>) -> Self {
+    pub fn new(
+        library: Arc<Library>,
+        listeners: Arc<Listeners>,
+        events: EventSender,
+        cancel: Arc<AtomicBool>,
+    ) -> Self {
         let threads = std::thread::available_parallelism().unwrap_or(NonZeroUsize::MIN);
         Self { library, listeners, events, threads, cancel, progress: Box::new(|_| {}) }
     }
@@ -95,7 +100,8 @@ impl Developer {
         let mut tried = HashSet::new();
         loop {
             let jobs = self.library.open_jobs()?;
-            let Some(job) = jobs.into_iter().find(|job| job.raw != RawState::Securing && !tried.contains(&job.asset_id))
+            let Some(job) =
+                jobs.into_iter().find(|job| job.raw != RawState::Securing && !tried.contains(&job.asset_id))
             else {
                 return Ok(summary);
             };
@@ -122,7 +128,11 @@ impl Developer {
             library: self.library.layout().folder().to_owned(),
         })?;
         if job.raw == RawState::Gone {
-            return self.fall_back(&asset, job, "its raw burst was not safe when the power went or storage failed");
+            return self.fall_back(
+                &asset,
+                job,
+                "its raw burst was not safe when the power went or storage failed",
+            );
         }
         if job.attempts >= ATTEMPTS {
             return self.fall_back(&asset, job, "developing it ended this program three times");
@@ -135,7 +145,9 @@ impl Developer {
         match self.develop(&asset, job) {
             Ok(ended) => Ok(ended),
             // The raw burst itself is bad: trying again cannot help. Everything else may pass.
-            Err(error) if error.kind() == ErrorKind::BadInput && !matches!(error, Error::DamagedEntry { .. }) => {
+            Err(error)
+                if error.kind() == ErrorKind::BadInput && !matches!(error, Error::DamagedEntry { .. }) =>
+            {
                 self.fall_back(&asset, job, &format!("its raw burst cannot be developed: {error}"))
             }
             Err(error) => Err(error),
@@ -150,7 +162,8 @@ impl Developer {
         let progress = |done, total| (self.progress)(Progress { asset_id: asset.asset_id, done, total });
         let effort = render::Effort { threads: self.threads, cancel: &self.cancel, progress: &progress };
         let view = raw.view()?;
-        let rendering = job.rendering.as_deref().and_then(Look::parse).unwrap_or_else(|| raw.automatic(&view));
+        let rendering =
+            job.rendering.as_deref().and_then(Look::parse).unwrap_or_else(|| raw.automatic(&view));
         let picture = render::develop(&view, &rendering, job.tier, &effort)?;
         stages.isp_us = laps.lap_us();
         let rendition = crate::caption::Rendition {
@@ -196,5 +209,9 @@ fn since_request(asset: &Asset) -> i64 {
     let origin = std::time::Duration::from_micros(asset.shot.requested_us);
     let monotonic_us = clock::micros_between(origin, clock::now());
     // The two agree to within a clock step unless the machine was restarted in between.
-    if monotonic_us > 0 && (monotonic_us - calendar_us).abs() < 5_000_000 { monotonic_us } else { calendar_us.max(0) }
+    if monotonic_us > 0 && (monotonic_us - calendar_us).abs() < 5_000_000 {
+        monotonic_us
+    } else {
+        calendar_us.max(0)
+    }
 }

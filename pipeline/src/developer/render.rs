@@ -135,11 +135,16 @@ pub(super) fn develop(
         let work = || {
             loop {
                 let next = strips.lock().unwrap_or_else(PoisonError::into_inner).next();
-                let (Some((index, out)), false) = (next, effort.cancel.load(Ordering::Relaxed)) else { return Ok(()) };
+                let (Some((index, out)), false) = (next, effort.cancel.load(Ordering::Relaxed)) else {
+                    return Ok(());
+                };
                 let start = u32::try_from(index).unwrap_or(u32::MAX).saturating_mul(STRIP);
                 let end = geometry.height.min(start.saturating_add(STRIP));
                 plan.strip(raw, start..end, out)?;
-                (effort.progress)(done.fetch_add(end - start, Ordering::Relaxed) + (end - start), geometry.height);
+                (effort.progress)(
+                    done.fetch_add(end - start, Ordering::Relaxed) + (end - start),
+                    geometry.height,
+                );
             }
         };
         std::thread::scope(|scope| {

@@ -91,7 +91,9 @@ fn gone(error: &io::Error) -> bool {
 /// # Errors
 /// [`Error::File`].
 pub fn sync_folder(folder: &Path) -> Result<(), Error> {
-    File::open(folder).and_then(|folder| folder.sync_all()).map_err(|error| Error::file("synchronise", folder, error))
+    File::open(folder)
+        .and_then(|folder| folder.sync_all())
+        .map_err(|error| Error::file("synchronise", folder, error))
 }
 
 /// Removes a file of ours; one that is gone already is fine.
@@ -116,7 +118,13 @@ struct Temporary {
 impl Temporary {
     /// Writes the bytes; durable only after [`Temporary::sync`]. A file of that name that an earlier, dead owner left
     /// (the library's lock says that it is dead) is replaced.
-    fn write(folder: &Path, asset: Uuid, bytes: &[u8], marks: &Marks, written: &'static str) -> Result<Self, Error> {
+    fn write(
+        folder: &Path,
+        asset: Uuid,
+        bytes: &[u8],
+        marks: &Marks,
+        written: &'static str,
+    ) -> Result<Self, Error> {
         let path = folder.join(name::temporary(asset));
         remove(&path)?;
         let file = OpenOptions::new()

@@ -95,8 +95,7 @@ pub fn publish_beside(path: &Path, marks: &Marks, bytes: &[u8]) -> Result<PathBu
 }
 
 fn is_full_picture_of(path: &Path, asset: Uuid) -> bool {
-    super::identity_of(path)
-        .is_some_and(|found| found.asset_id == asset && found.quality == Quality::Full)
+    super::identity_of(path).is_some_and(|found| found.asset_id == asset && found.quality == Quality::Full)
 }
 
 fn give_free_name(

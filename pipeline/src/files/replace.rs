@@ -53,7 +53,9 @@ pub fn replace(path: &Path, expected: Content, marks: &Marks, bytes: &[u8]) -> R
     crash::point("full-staged");
     match renameat2(AT_FDCWD, &staged, AT_FDCWD, path, RenameFlags::RENAME_EXCHANGE) {
         Ok(()) => {}
-        Err(Errno::EINVAL | Errno::ENOSYS | Errno::EOPNOTSUPP) => return rename_over(path, expected, new, &staged),
+        Err(Errno::EINVAL | Errno::ENOSYS | Errno::EOPNOTSUPP) => {
+            return rename_over(path, expected, new, &staged);
+        }
         Err(Errno::ENOENT) => {
             remove(&staged)?;
             return Ok(Outcome::Gone);
@@ -109,9 +111,9 @@ fn give_back(path: &Path, new: Content, staged: &Path) -> Result<(), Error> {
             }
         }
         // The path is free now: theirs goes back to it.
-        Err(Errno::ENOENT) => rename_to_free(staged, path).or_else(|_| {
-            keep_visible(path, staged).map_err(|error| io::Error::other(error.to_string()))
-        }).map_err(|error| Error::file("give back", path, error))?,
+        Err(Errno::ENOENT) => rename_to_free(staged, path)
+            .or_else(|_| keep_visible(path, staged).map_err(|error| io::Error::other(error.to_string())))
+            .map_err(|error| Error::file("give back", path, error))?,
         Err(errno) => return Err(Error::file("give back", path, errno)),
     }
     sync_folder(folder)
@@ -149,7 +151,13 @@ fn unchanged(path: &Path, expected: Content) -> Result<Option<Metadata>, Error> 
 ///
 /// # Errors
 /// [`Error::File`].
-pub fn settle_staged(folder: &Path, staged: &Path, target: &str, new: Content, old: Option<Content>) -> Result<(), Error> {
+pub fn settle_staged(
+    folder: &Path,
+    staged: &Path,
+    target: &str,
+    new: Content,
+    old: Option<Content>,
+) -> Result<(), Error> {
     let path = folder.join(target);
     match Content::of_file(staged)? {
         // Not swapped (or swapped back): the path was never touched. Or swapped, and this is the file that we replaced.

@@ -46,8 +46,9 @@ impl Ownership {
 
     /// True when some process owns the library now.
     pub fn is_taken(layout: &Layout) -> bool {
-        File::open(layout.lock())
-            .is_ok_and(|file| matches!(Flock::lock(file, FlockArg::LockSharedNonblock), Err((_, Errno::EAGAIN))))
+        File::open(layout.lock()).is_ok_and(|file| {
+            matches!(Flock::lock(file, FlockArg::LockSharedNonblock), Err((_, Errno::EAGAIN)))
+        })
     }
 }
 

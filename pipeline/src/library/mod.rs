@@ -104,7 +104,13 @@ impl Library {
         let id = schema::prepare(&connection, &layout)?;
         crate::files::sync_folder(&layout.private())?;
         crate::files::sync_folder(&layout.folder)?;
-        Ok(Self { layout, id, connection: Mutex::new(connection), captures: AtomicU64::new(0), _ownership: ownership })
+        Ok(Self {
+            layout,
+            id,
+            connection: Mutex::new(connection),
+            captures: AtomicU64::new(0),
+            _ownership: ownership,
+        })
     }
 
     /// Where its parts are.

@@ -177,7 +177,8 @@ impl View {
     /// # Errors
     /// [`Error::UnknownPhoto`]; [`Error::Database`].
     pub fn find(&self, name: &str) -> Result<Asset, Error> {
-        let unknown = || Error::UnknownPhoto { name: name.to_owned(), library: self.layout.folder().to_owned() };
+        let unknown =
+            || Error::UnknownPhoto { name: name.to_owned(), library: self.layout.folder().to_owned() };
         if let Ok(id) = Uuid::try_parse(name) {
             return asset(&self.connection, id).map_err(|error| self.failed(error))?.ok_or_else(unknown);
         }

@@ -79,8 +79,7 @@ pub(super) fn prepare(connection: &Connection, layout: &Layout) -> Result<Uuid, 
 
 /// Refuses a database that a newer program wrote, before anything is changed in it.
 pub(super) fn check_version(connection: &Connection, layout: &Layout) -> Result<(), Error> {
-    let found =
-        version(connection).map_err(|source| Error::Database { path: layout.database(), source })?;
+    let found = version(connection).map_err(|source| Error::Database { path: layout.database(), source })?;
     if found > VERSION {
         return Err(Error::NewerLibrary { library: layout.folder().to_owned(), found, known: VERSION });
     }
@@ -101,7 +100,8 @@ fn write_ahead(connection: &Connection) -> rusqlite::Result<()> {
         && version(connection).is_ok()
         && connection.execute_batch("BEGIN IMMEDIATE; ROLLBACK;").is_ok();
     if !works {
-        connection.pragma_update_and_check(None, "journal_mode", "TRUNCATE", |row| row.get::<_, String>(0))?;
+        connection
+            .pragma_update_and_check(None, "journal_mode", "TRUNCATE", |row| row.get::<_, String>(0))?;
     }
     Ok(())
 }

@@ -81,11 +81,13 @@ impl Library {
 
     /// As [`Library::transaction`], but a power cut may undo it (in order: never without what came later). The lock is
     /// held throughout, so that no other thread's commit goes without its fsync.
-    fn without_fsync<T>(&self, work: impl FnOnce(&Transaction<'_>) -> rusqlite::Result<T>) -> Result<T, Error> {
+    fn without_fsync<T>(
+        &self,
+        work: impl FnOnce(&Transaction<'_>) -> rusqlite::Result<T>,
+    ) -> Result<T, Error> {
         let mut connection = self.connection();
-        let result = connection
-            .pragma_update(None, "synchronous", "NORMAL")
-            .and_then(|()| run(&mut connection, work));
+        let result =
+            connection.pragma_update(None, "synchronous", "NORMAL").and_then(|()| run(&mut connection, work));
         let restored = connection.pragma_update(None, "synchronous", "FULL");
         result.and_then(|value| restored.map(|()| value)).map_err(|error| self.database_error(error))
     }
@@ -163,7 +165,13 @@ impl Library {
     ///
     /// # Errors
     /// [`Error::Database`].
-    pub fn end_attempt(&self, asset: Uuid, state: JobState, counts: bool, why: Option<&str>) -> Result<(), Error> {
+    pub fn end_attempt(
+        &self,
+        asset: Uuid,
+        state: JobState,
+        counts: bool,
+        why: Option<&str>,
+    ) -> Result<(), Error> {
         self.without_fsync(|transaction| {
             transaction.execute(
                 "UPDATE job SET state = ?2, attempts = max(0, attempts - ?3), last_error = coalesce(?4, last_error)

@@ -45,7 +45,8 @@ impl Active {
         }
         self.taken += 1;
         let last = self.is_complete();
-        let _ = stream.spools.send(spool_lane::Work::Frame { capture: Arc::clone(&self.capture), frame, last });
+        let _ =
+            stream.spools.send(spool_lane::Work::Frame { capture: Arc::clone(&self.capture), frame, last });
     }
 
     /// All frames are there.

@@ -140,7 +140,12 @@ impl Session {
         let (proxies, proxy_work) = mpsc::channel();
         let (spools, spool_work) = mpsc::channel();
         let stream = Arc::new(Stream {
-            state: Mutex::new(State { ring: Ring::new(config.held), active: None, ended: None, closing: false }),
+            state: Mutex::new(State {
+                ring: Ring::new(config.held),
+                active: None,
+                ended: None,
+                closing: false,
+            }),
             changed: Condvar::new(),
             proxies: proxies.clone(),
             spools,

@@ -63,7 +63,8 @@ impl Lane {
 
     fn announce(&self, capture: &Capture, frame: &Frame) -> Result<(), Error> {
         let mut stages = ProxyStages::default();
-        stages.wait_us = u64::try_from(clock::now().saturating_sub(capture.requested).as_micros()).unwrap_or(0);
+        stages.wait_us =
+            u64::try_from(clock::now().saturating_sub(capture.requested).as_micros()).unwrap_or(0);
         let mut laps = Laps::start();
         let (picture, rendering) = self.proxy(frame)?;
         stages.isp_us = laps.lap_us();
@@ -78,7 +79,8 @@ impl Lane {
             width: picture.width,
             height: picture.height,
         };
-        let caption = caption::of(self.library.id(), capture.asset_id, &capture.captured_at, &shot, rendition);
+        let caption =
+            caption::of(self.library.id(), capture.asset_id, &capture.captured_at, &shot, rendition);
         let jpeg = encode::jpeg(&picture, encode::JpegQuality::PROXY, Some(&caption))?;
         stages.jpeg_us = laps.lap_us();
         crash::point("proxy-encoded");
@@ -138,7 +140,13 @@ impl Lane {
         Ok((binned.render(&rendering)?, rendering))
     }
 
-    fn note_spooled(&self, capture: &Capture, frames: u32, bytes: u64, mut stages: SpoolStages) -> Result<(), Error> {
+    fn note_spooled(
+        &self,
+        capture: &Capture,
+        frames: u32,
+        bytes: u64,
+        mut stages: SpoolStages,
+    ) -> Result<(), Error> {
         let raw = self.library.layout().raw(capture.asset_id);
         if self.library.asset(capture.asset_id)?.is_none() {
             // The proxy failed: there is no photo to keep a raw burst for.

@@ -113,7 +113,8 @@ impl Lane {
             }
             None => (0, 0, SpoolStages::default()),
         };
-        let _ = self.proxies.send(proxy_lane::Work::Spooled { capture: burst.capture, frames, bytes, stages });
+        let _ =
+            self.proxies.send(proxy_lane::Work::Spooled { capture: burst.capture, frames, bytes, stages });
     }
 
     fn or_report<T, E: Into<Error>>(&self, capture: &Capture, result: Result<T, E>) -> Option<T> {
