@@ -1,1 +1,3 @@
-//! placeholder
+//! Measurements of Latent: stages, latency, peers.
+
+#![forbid(unsafe_code)]

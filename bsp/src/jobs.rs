@@ -23,8 +23,8 @@ const PATIENCE: Duration = Duration::from_secs(10);
 const LOOK: Duration = Duration::from_millis(250);
 const AGAIN: Duration = Duration::from_secs(30);
 
-pub(crate) fn run(args: &RunArgs, output: Output, cancel: Arc<AtomicBool>) -> Result<u8, Failure> {
-    let owner = Arc::new(Owner::open_waiting(&folder(&args.place)?, Arc::clone(&cancel), PATIENCE)?);
+pub(crate) fn run(args: &RunArgs, output: Output, cancel: &Arc<AtomicBool>) -> Result<u8, Failure> {
+    let owner = Arc::new(Owner::open_waiting(&folder(&args.place)?, cancel, PATIENCE)?);
     let _server = if args.until_empty { None } else { Server::start(&owner) };
     let timeline = Arc::new(Timeline::new(output));
     let (events, received) = EventSender::channel();
@@ -38,7 +38,7 @@ pub(crate) fn run(args: &RunArgs, output: Output, cancel: Arc<AtomicBool>) -> Re
             if args.until_empty || done.is_err() || cancel.load(Ordering::Relaxed) {
                 break done;
             }
-            rest(&owner, done.as_ref().is_ok_and(|summary| !summary.postponed.is_empty()), &cancel);
+            rest(&owner, done.as_ref().is_ok_and(|summary| !summary.postponed.is_empty()), cancel);
         };
         drop(events);
         result

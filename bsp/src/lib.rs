@@ -45,12 +45,12 @@ pub fn main() -> ExitCode {
 
 fn run(cli: &Cli, output: Output) -> Result<u8, Failure> {
     match &cli.verb {
-        Verb::Shoot(args) => shoot::run(args, output, interruption()?),
+        Verb::Shoot(args) => shoot::run(args, output, &interruption()?),
         Verb::Develop(args) => develop::run(args, output),
         Verb::Library { verb: LibraryVerb::Ls(args) } => library::ls(args, output),
         Verb::Library { verb: LibraryVerb::Show(args) } => library::show(args, output),
         Verb::Library { verb: LibraryVerb::Wait(args) } => library::wait(args, output),
-        Verb::Jobs { verb: JobsVerb::Run(args) } => jobs::run(args, output, interruption()?),
+        Verb::Jobs { verb: JobsVerb::Run(args) } => jobs::run(args, output, &interruption()?),
     }
 }
 

@@ -21,7 +21,7 @@ use crate::timeline::Timeline;
 /// How long another process may own the library without taking our request.
 const PATIENCE: Duration = Duration::from_secs(10);
 
-pub(crate) fn run(args: &ShootArgs, output: Output, cancel: Arc<AtomicBool>) -> Result<u8, Failure> {
+pub(crate) fn run(args: &ShootArgs, output: Output, cancel: &Arc<AtomicBool>) -> Result<u8, Failure> {
     let folder = folder(&args.place)?;
     let request = ShootRequest {
         camera: args.camera.clone(),
@@ -31,7 +31,7 @@ pub(crate) fn run(args: &ShootArgs, output: Output, cancel: Arc<AtomicBool>) -> 
     };
     let start = Instant::now();
     loop {
-        match Owner::open(&folder, Arc::clone(&cancel)) {
+        match Owner::open(&folder, Arc::clone(cancel)) {
             Ok(owner) => return as_owner(&Arc::new(owner), &request, output),
             Err(error @ Error::LibraryBusy { .. }) => {
                 if let Some(result) = as_client(&folder, &request, output)? {
@@ -116,7 +116,7 @@ impl Tally {
                 _ => self.finals += 1,
             },
             EventKind::CaptureFailed { kind, message } => {
-                self.failure = Some((kind.clone(), message.clone()))
+                self.failure = Some((kind.clone(), message.clone()));
             }
             _ => {}
         }

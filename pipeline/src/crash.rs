@@ -51,13 +51,14 @@ pub fn point(name: &'static str) {
         Some((name.to_owned(), nth))
     });
     debug_assert!(POINTS.contains(&name), "{name} is missing in the table");
-    if let Some((wanted, nth)) = wanted {
-        if wanted == name && PASSED.fetch_add(1, Ordering::Relaxed) + 1 == *nth {
-            // As if the power button of this process were pressed: no unwinding, no destructors, no flush.
-            let _ = nix::sys::signal::kill(nix::unistd::Pid::this(), nix::sys::signal::Signal::SIGKILL);
-            loop {
-                std::thread::park();
-            }
+    if let Some((wanted, nth)) = wanted
+        && wanted == name
+        && PASSED.fetch_add(1, Ordering::Relaxed) + 1 == *nth
+    {
+        // As if the power button of this process were pressed: no unwinding, no destructors, no flush.
+        let _ = nix::sys::signal::kill(nix::unistd::Pid::this(), nix::sys::signal::Signal::SIGKILL);
+        loop {
+            std::thread::park();
         }
     }
 }

@@ -69,10 +69,10 @@ impl Owner {
     ///
     /// # Errors
     /// As [`Owner::open`].
-    pub fn open_waiting(folder: &Path, cancel: Arc<AtomicBool>, patience: Duration) -> Result<Self, Error> {
+    pub fn open_waiting(folder: &Path, cancel: &Arc<AtomicBool>, patience: Duration) -> Result<Self, Error> {
         let start = Instant::now();
         loop {
-            match Self::open(folder, Arc::clone(&cancel)) {
+            match Self::open(folder, Arc::clone(cancel)) {
                 Err(Error::LibraryBusy { .. })
                     if start.elapsed() < patience && !cancel.load(Ordering::Relaxed) =>
                 {

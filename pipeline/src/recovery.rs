@@ -115,11 +115,12 @@ fn adopt_pictures(library: &Library, rows: &HashMap<Uuid, Asset>, report: &mut R
         let Some(identity) = files::identity_of(&path) else { continue };
         let has_raw = library.layout().raw(identity.asset_id).exists();
         let ours = identity.library_id == library.id() || has_raw;
-        if ours && library.asset(identity.asset_id)?.is_none() {
-            if let Some(content) = Content::of_file(&path)? {
-                library.accept(&adopted(library, &identity, file, content, has_raw))?;
-                report.adopted += 1;
-            }
+        if ours
+            && library.asset(identity.asset_id)?.is_none()
+            && let Some(content) = Content::of_file(&path)?
+        {
+            library.accept(&adopted(library, &identity, file, content, has_raw))?;
+            report.adopted += 1;
         }
     }
     Ok(())
@@ -133,7 +134,7 @@ fn adopted(
     content: Content,
     has_raw: bool,
 ) -> NewPhoto {
-    let header = SpoolReader::open(&library.layout().raw(identity.asset_id)).ok();
+    let header = SpoolReader::open(library.layout().raw(identity.asset_id)).ok();
     let header = header.as_ref().map(SpoolReader::header);
     NewPhoto {
         asset_id: identity.asset_id,

@@ -45,19 +45,17 @@ pub fn read_marks(path: &Path) -> Option<Marks> {
 /// Gives `new` the owner, mode, ACL and extended attributes of the file at `old`, but for our own marks. What this
 /// process may not set (another owner, say) is left: a picture in the owner's hands beats none.
 pub(super) fn take_over(new: &File, old: &Path, data: &Metadata) {
-    if let Ok(mine) = new.metadata() {
-        if (mine.uid(), mine.gid()) != (data.uid(), data.gid()) {
-            let _ = std::os::unix::fs::fchown(new, Some(data.uid()), Some(data.gid()));
-        }
+    if let Ok(mine) = new.metadata()
+        && (mine.uid(), mine.gid()) != (data.uid(), data.gid())
+    {
+        let _ = std::os::unix::fs::fchown(new, Some(data.uid()), Some(data.gid()));
     }
     // After the owner: a change of owner may clear mode bits. ACLs last: they refine the mode.
     let _ = new.set_permissions(data.permissions());
     for name in xattr::list(old).into_iter().flatten() {
         let ours = [ID, STATE, GENERATION].iter().any(|mark| name == **mark);
-        if !ours {
-            if let Ok(Some(value)) = xattr::get(old, &name) {
-                let _ = new.set_xattr(&name, &value);
-            }
+        if !ours && let Ok(Some(value)) = xattr::get(old, &name) {
+            let _ = new.set_xattr(&name, &value);
         }
     }
 }

@@ -183,7 +183,7 @@ impl View {
             return asset(&self.connection, id).map_err(|error| self.failed(error))?.ok_or_else(unknown);
         }
         let given = std::path::absolute(name).unwrap_or_else(|_| name.into());
-        let below = given.strip_prefix(self.layout.folder()).map_or_else(|_| Path::new(name), |below| below);
+        let below = given.strip_prefix(self.layout.folder()).unwrap_or_else(|_| Path::new(name));
         self.connection
             .prepare_cached(&format!("SELECT {ASSET_COLUMNS} FROM asset WHERE path = ?1"))
             .and_then(|mut found| found.query_row([below.to_string_lossy()], rows::asset).optional())

@@ -167,7 +167,7 @@ pub(super) const JOB_COLUMNS: &str = "asset_id, state, tier, raw, frames, attemp
 
 pub(super) fn asset(row: &Row<'_>) -> rusqlite::Result<Asset> {
     Ok(Asset {
-        asset_id: parsed(row, 0, |text| Uuid::try_parse(text))?,
+        asset_id: parsed(row, 0, Uuid::try_parse)?,
         capture_id: unsigned(row, 1)?,
         path: row.get(2)?,
         generation: unsigned(row, 3)?,
@@ -185,7 +185,7 @@ pub(super) fn asset(row: &Row<'_>) -> rusqlite::Result<Asset> {
 
 pub(super) fn job(row: &Row<'_>) -> rusqlite::Result<Job> {
     Ok(Job {
-        asset_id: parsed(row, 0, |text| Uuid::try_parse(text))?,
+        asset_id: parsed(row, 0, Uuid::try_parse)?,
         state: parsed(row, 1, JobState::parse)?,
         tier: parsed(row, 2, str::parse)?,
         raw: parsed(row, 3, RawState::parse)?,

@@ -62,9 +62,11 @@ impl Lane {
     }
 
     fn announce(&self, capture: &Capture, frame: &Frame) -> Result<(), Error> {
-        let mut stages = ProxyStages::default();
-        stages.wait_us =
-            u64::try_from(clock::now().saturating_sub(capture.requested).as_micros()).unwrap_or(0);
+        let waited = clock::now().saturating_sub(capture.requested);
+        let mut stages = ProxyStages {
+            wait_us: u64::try_from(waited.as_micros()).unwrap_or(u64::MAX),
+            ..ProxyStages::default()
+        };
         let mut laps = Laps::start();
         let (picture, rendering) = self.proxy(frame)?;
         stages.isp_us = laps.lap_us();

@@ -74,7 +74,7 @@ impl Lane {
             shot: sensor::shot(&self.info, &self.config, reference, capture.requested),
             matrix: self.info.sensor.matrix,
         };
-        let writer = SpoolWriter::create(&self.library.layout().raw(capture.asset_id), &header);
+        let writer = SpoolWriter::create(self.library.layout().raw(capture.asset_id), &header);
         crash::point("spool-created");
         Open { capture: Arc::clone(capture), writer: self.or_report(capture, writer), cut: false }
     }
