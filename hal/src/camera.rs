@@ -36,6 +36,8 @@ pub struct Sensor {
     pub white: Option<u16>,
     /// Camera RGB, white-balanced and linear, to linear sRGB; each row sums to one.
     pub matrix: Option<[[f32; 3]; 3]>,
+    /// The gains of red, green and blue that make a white object in daylight neutral.
+    pub daylight: Option<[f32; 3]>,
 }
 
 /// One way in which a camera streams.

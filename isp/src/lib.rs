@@ -39,5 +39,5 @@ pub use demosaic::Demosaic;
 pub use error::Error;
 pub use picture::Picture;
 pub use raw::{MAX_SIDE, Packing, RawGeometry, RawView};
-pub use rendering::Rendering;
+pub use rendering::{Rendering, SensorColour};
 pub use statistics::{Statistics, Zone};

@@ -25,6 +25,15 @@ pub struct Rendering {
     pub matrix: [[f32; 3]; 3],
 }
 
+/// What is known of a sensor's colours.
+#[derive(Debug, Clone, Copy, PartialEq)]
+pub struct SensorColour {
+    /// White-balanced camera RGB to linear sRGB, as [`Rendering::matrix`].
+    pub matrix: [[f32; 3]; 3],
+    /// The gains of red, green and blue that make a white object in daylight neutral, each above 0.
+    pub daylight: Option<[f32; 3]>,
+}
+
 impl Default for Rendering {
     /// No white balance, no exposure, the camera's own colours.
     fn default() -> Rendering {
@@ -33,14 +42,15 @@ impl Default for Rendering {
 }
 
 impl Rendering {
-    /// Estimates white balance and exposure from a frame's statistics; without a matrix the identity is used.
+    /// Estimates white balance and exposure from a frame's statistics. Of a sensor that is not calibrated the colours
+    /// are taken as they are; where its daylight is known, so are the lights that there may be.
     ///
     /// The result is always valid as far as the matrix is. It uses `+ - * /` alone and is the same on every
     /// machine.
-    pub fn automatic(statistics: &Statistics, matrix: Option<[[f32; 3]; 3]>) -> Rendering {
-        let gains = white_balance::estimate(statistics);
+    pub fn automatic(statistics: &Statistics, colour: Option<SensorColour>) -> Rendering {
+        let gains = white_balance::estimate(statistics, colour.and_then(|colour| colour.daylight));
         let exposure = exposure::estimate(statistics, gains);
-        Rendering { gains, exposure, matrix: matrix.unwrap_or(IDENTITY) }
+        Rendering { gains, exposure, matrix: colour.map_or(IDENTITY, |colour| colour.matrix) }
     }
 
     /// A rendering with known gains, which are scaled so that the smallest is 1.

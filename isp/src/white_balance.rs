@@ -22,9 +22,12 @@ const USABLE: (u16, u16) = (160, 59_000);
 /// Square of the distance, in natural logarithms of ratios, from which on a zone has no vote.
 const REACH: f64 = 0.25 * 0.25;
 
-/// The usual product of both ratios, and what it costs, as a share of all votes, to be off by a factor of e.
+/// The usual product of both ratios on a sensor that is not known, and what it costs, as a share of all votes, to be
+/// off by a factor of e.
 const USUAL_PRODUCT: f64 = 0.36;
 const UNUSUAL: f64 = 0.03;
+/// That cost on a sensor whose daylight is known, and so the product.
+const UNUSUAL_WHEN_KNOWN: f64 = 1.0;
 
 /// Refinements; the mean settles within a few.
 const ROUNDS: u32 = 5;
@@ -48,12 +51,17 @@ impl Vote {
     }
 }
 
-/// Gains of red, green and blue, the smallest being 1.
-pub(crate) fn estimate(statistics: &Statistics) -> [f32; 3] {
+/// Gains of red, green and blue, the smallest being 1. `daylight` are those of the sensor in daylight, where known.
+pub(crate) fn estimate(statistics: &Statistics, daylight: Option<[f32; 3]>) -> [f32; 3] {
     let votes = votes(statistics);
-    let mut light = most_voted(&votes);
+    let known = daylight.map(product).filter(|product| product.is_finite() && *product > 0.0);
+    let (usual, cost) = known.map_or((USUAL_PRODUCT, UNUSUAL), |product| (product, UNUSUAL_WHEN_KNOWN));
+    let mut light = most_voted(&votes, usual, cost);
     for _ in 0..ROUNDS {
         light = mean_near(&votes, light).map(|ratio| ratio.clamp(PLAUSIBLE.0, PLAUSIBLE.1));
+    }
+    if let Some(usual) = known {
+        light = towards(usual, light);
     }
     let gains = [1.0 / light[0], 1.0, 1.0 / light[1]];
     let least = gains[0].min(gains[1]).min(gains[2]);
@@ -74,17 +82,31 @@ fn votes(statistics: &Statistics) -> Vec<Vote> {
     votes
 }
 
-/// The candidate with most votes, or equal ratios without any vote.
-fn most_voted(votes: &[Vote]) -> [f64; 2] {
+/// The product of red/green and blue/green that these gains make neutral.
+fn product([red, green, blue]: [f32; 3]) -> f64 {
+    f64::from(green) * f64::from(green) / (f64::from(red) * f64::from(blue))
+}
+
+/// Three quarters of the way to the light of the usual product: what lies off the colours of daylight and lamps is more
+/// often the scene's green or magenta than that of a fluorescent tube.
+fn towards(usual: f64, [red, blue]: [f64; 2]) -> [f64; 2] {
+    let eighth = (usual / (red * blue)).sqrt().sqrt().sqrt();
+    let factor = eighth * eighth * eighth;
+    [red * factor, blue * factor]
+}
+
+/// The candidate with most votes, or equal ratios without any vote. `usual` is the product that lights have, `cost` what
+/// it costs to be off.
+fn most_voted(votes: &[Vote], usual: f64, cost: f64) -> [f64; 2] {
     let total = votes.iter().fold(0.0, |sum, vote| sum + vote.weight);
     let (mut best, mut most) = ([1.0; 2], f64::NEG_INFINITY);
     let mut light = [PLAUSIBLE.0; 2];
     while total > 0.0 && light[0] <= PLAUSIBLE.1 {
         light[1] = PLAUSIBLE.0;
         while light[1] <= PLAUSIBLE.1 {
-            let unusual = log_ratio(light[0] * light[1], USUAL_PRODUCT);
+            let unusual = log_ratio(light[0] * light[1], usual);
             let for_it = votes.iter().fold(0.0, |sum, vote| sum + vote.weight * nearness(vote, light));
-            let score = for_it / total - UNUSUAL * unusual * unusual;
+            let score = for_it / total - cost * unusual * unusual;
             if score > most {
                 (best, most) = (light, score);
             }

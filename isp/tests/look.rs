@@ -6,7 +6,8 @@
 mod pictures;
 
 use latent_isp::{
-    CfaPattern, Demosaic, Packing, Picture, RawGeometry, RawView, Rendering, Statistics, develop, proxy,
+    CfaPattern, Demosaic, Packing, Picture, RawGeometry, RawView, Rendering, SensorColour, Statistics,
+    develop, proxy,
 };
 use pictures::Rgb;
 
@@ -109,7 +110,8 @@ fn the_proxy_looks_like_the_full_picture() {
         let (geometry, data) = frame(picture, pattern, [2.0, 1.0, 1.4], 0.5);
         let view = RawView::new(geometry, &data).unwrap();
         let proxy = proxy::bin(&view).unwrap();
-        let rendering = Rendering::automatic(proxy.statistics(), Some(matrix));
+        let rendering =
+            Rendering::automatic(proxy.statistics(), Some(SensorColour { matrix, daylight: None }));
         let small = proxy.render(&rendering).unwrap();
         let full = develop::develop(&view, &rendering, Demosaic::GradientCorrected).unwrap();
         let (width, height) = (small.width as usize, small.height as usize);

@@ -82,7 +82,7 @@ impl ReplayCamera {
             model: format!("Replay of {name}"),
             path: None,
             simulated: false,
-            sensor: Sensor { black: said.black, white: said.white, matrix: None },
+            sensor: Sensor { black: said.black, white: said.white, matrix: None, daylight: None },
         };
         let interval = Duration::from_secs_f64(1.0 / DEFAULT_FPS);
         Ok(Self { info, files, geometry, interval, stream: None })

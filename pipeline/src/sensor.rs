@@ -3,7 +3,7 @@
 use std::time::Duration;
 
 use latent_hal::{CameraInfo, Frame, Sensor, StreamConfig};
-use latent_isp::{CfaPattern, Packing, RawGeometry};
+use latent_isp::{CfaPattern, Packing, RawGeometry, SensorColour};
 
 use crate::library::Shot;
 
@@ -30,6 +30,11 @@ pub fn geometry(config: &StreamConfig, sensor: &Sensor) -> RawGeometry {
         black: sensor.black.unwrap_or(0),
         white: sensor.white.unwrap_or(full),
     }
+}
+
+/// The colours of a sensor that is calibrated.
+pub fn colour(sensor: &Sensor) -> Option<SensorColour> {
+    sensor.matrix.map(|matrix| SensorColour { matrix, daylight: sensor.daylight })
 }
 
 /// What is known of a shot beside its pixels.

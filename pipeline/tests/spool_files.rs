@@ -10,7 +10,7 @@ use std::time::Duration;
 use latent_hal::frame::Shot as FrameShot;
 use latent_hal::memory::Buffer;
 use latent_hal::{Exposure, SlotPool};
-use latent_isp::{CfaPattern, Packing, RawGeometry, RawView, packing, unpack};
+use latent_isp::{CfaPattern, Packing, RawGeometry, RawView, SensorColour, packing, unpack};
 use latent_pipeline::library::Shot;
 use latent_pipeline::spool::{Damage, Error, FrameRecord, SpoolHeader, SpoolReader, SpoolWriter};
 use proptest::prelude::*;
@@ -34,7 +34,10 @@ fn header(geometry: RawGeometry, frames: u32) -> SpoolHeader {
             raw_width: geometry.width,
             raw_height: geometry.height,
         },
-        matrix: Some([[1.6, -0.4, -0.2], [-0.3, 1.5, -0.2], [0.0, -0.7, 1.7]]),
+        colour: Some(SensorColour {
+            matrix: [[1.6, -0.4, -0.2], [-0.3, 1.5, -0.2], [0.0, -0.7, 1.7]],
+            daylight: None,
+        }),
     }
 }
 
@@ -152,15 +155,15 @@ proptest! {
     }
 
     #[test]
-    fn any_matrix_comes_back_to_the_bit(values in prop::array::uniform9(prop::num::f32::NORMAL)) {
+    fn any_colours_come_back_to_the_bit(values in prop::array::uniform12(prop::num::f32::NORMAL)) {
         let (_folder, path) = temporary();
-        let [a, b, c, d, e, f, g, h, i] = values;
+        let [a, b, c, d, e, f, g, h, i, j, k, l] = values;
         let header = SpoolHeader {
-            matrix: Some([[a, b, c], [d, e, f], [g, h, i]]),
+            colour: Some(SensorColour { matrix: [[a, b, c], [d, e, f], [g, h, i]], daylight: Some([j, k, l]) }),
             ..header(geometry(2, 2, 8, Packing::Bytes, 0), 1)
         };
         write(&path, &header, 1);
-        prop_assert_eq!(SpoolReader::open(&path).unwrap().header().matrix, header.matrix);
+        prop_assert_eq!(SpoolReader::open(&path).unwrap().header().colour, header.colour);
     }
 }
 
@@ -227,8 +230,8 @@ fn a_burst_is_private_and_written_once() {
 fn what_cannot_be_stored_leaves_no_file() {
     let (_folder, path) = temporary();
     let good = geometry(6, 4, 10, Packing::Le16, 0);
-    let header = |geometry, frames, matrix| SpoolHeader { matrix, ..header(geometry, frames) };
-    let infinite = Some([[f32::INFINITY; 3]; 3]);
+    let header = |geometry, frames, colour| SpoolHeader { colour, ..header(geometry, frames) };
+    let infinite = Some(SensorColour { matrix: [[f32::INFINITY; 3]; 3], daylight: None });
     let geometries = [
         RawGeometry { stride_bytes: 11, ..good },
         RawGeometry { width: 0, ..good },

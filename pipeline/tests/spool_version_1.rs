@@ -5,7 +5,7 @@ use std::fs;
 use std::time::Duration;
 
 use latent_hal::Exposure;
-use latent_isp::{CfaPattern, Packing, RawGeometry};
+use latent_isp::{CfaPattern, Packing, RawGeometry, SensorColour};
 use latent_pipeline::library::Shot;
 use latent_pipeline::spool::{FrameRecord, SpoolHeader, SpoolReader, SpoolWriter};
 
@@ -45,7 +45,10 @@ fn header() -> SpoolHeader {
             raw_width: 6,
             raw_height: 2,
         },
-        matrix: Some([[1.5, -0.25, -0.25], [-0.5, 2.0, -0.5], [0.0, -1.0, 2.0]]),
+        colour: Some(SensorColour {
+            matrix: [[1.5, -0.25, -0.25], [-0.5, 2.0, -0.5], [0.0, -1.0, 2.0]],
+            daylight: None,
+        }),
     }
 }
 

@@ -74,7 +74,12 @@ impl VirtualCamera {
             model: "Virtual camera".to_owned(),
             path: None,
             simulated: true,
-            sensor: Sensor { black: Some(options.black), white: Some(options.white()), matrix: Some(MATRIX) },
+            sensor: Sensor {
+                black: Some(options.black),
+                white: Some(options.white()),
+                matrix: Some(MATRIX),
+                daylight: Some(WHITE_BALANCE),
+            },
         };
         Ok(Self { options, info, exposer: None, configured: None, gone: false })
     }

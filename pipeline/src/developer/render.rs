@@ -7,7 +7,7 @@ use std::sync::atomic::{AtomicBool, AtomicU32, Ordering};
 use std::sync::{Mutex, PoisonError};
 
 use latent_isp::develop::Plan;
-use latent_isp::{Demosaic, Picture, RawGeometry, RawView, Rendering, Statistics};
+use latent_isp::{Demosaic, Picture, RawGeometry, RawView, Rendering, SensorColour, Statistics};
 
 use crate::error::Error;
 use crate::photo::Tier;
@@ -39,7 +39,7 @@ impl Look {
 pub(super) struct Burst {
     geometry: RawGeometry,
     bytes: Vec<u8>,
-    matrix: Option<[[f32; 3]; 3]>,
+    colour: Option<SensorColour>,
 }
 
 impl Burst {
@@ -49,19 +49,19 @@ impl Burst {
 
     /// The look that the proxy had, derived again from the frame that it was made of.
     pub(super) fn automatic(&self, view: &RawView<'_>) -> Rendering {
-        Rendering::automatic(&Statistics::of(view), self.matrix)
+        Rendering::automatic(&Statistics::of(view), self.colour)
     }
 }
 
 /// Reads the first frame that is whole; failing that, the reference with its bad strips taken from the frames after it.
 pub(super) fn read_burst(path: &Path) -> Result<Burst, Error> {
     let reader = SpoolReader::open(path)?;
-    let matrix = reader.header().matrix;
+    let colour = reader.header().colour;
     let mut best: Option<(RawGeometry, Vec<u8>, Vec<Range<u32>>)> = None;
     for position in 0..reader.frames().len() {
         let frame = reader.read_frame(position)?;
         if frame.bad_strips.is_empty() {
-            return Ok(Burst { geometry: frame.geometry, bytes: frame.bytes, matrix });
+            return Ok(Burst { geometry: frame.geometry, bytes: frame.bytes, colour });
         }
         best = Some(match best {
             None => (frame.geometry, frame.bytes, frame.bad_strips),
@@ -88,7 +88,7 @@ pub(super) fn read_burst(path: &Path) -> Result<Burst, Error> {
         });
     }
     match best {
-        Some((geometry, bytes, bad)) if bad.is_empty() => Ok(Burst { geometry, bytes, matrix }),
+        Some((geometry, bytes, bad)) if bad.is_empty() => Ok(Burst { geometry, bytes, colour }),
         _ => Err(reader.no_whole_picture().into()),
     }
 }

@@ -138,7 +138,7 @@ impl Lane {
         let raw = RawView::new(sensor::geometry(&self.config, &self.info.sensor), &bytes)?;
         let binned = proxy::bin(&raw)?;
         drop(bytes);
-        let rendering = Rendering::automatic(binned.statistics(), self.info.sensor.matrix);
+        let rendering = Rendering::automatic(binned.statistics(), sensor::colour(&self.info.sensor));
         Ok((binned.render(&rendering)?, rendering))
     }
 

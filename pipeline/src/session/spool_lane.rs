@@ -72,7 +72,7 @@ impl Lane {
             frames: self.burst,
             captured_at: capture.captured_at.clone(),
             shot: sensor::shot(&self.info, &self.config, reference, capture.requested),
-            matrix: self.info.sensor.matrix,
+            colour: sensor::colour(&self.info.sensor),
         };
         let writer = SpoolWriter::create(self.library.layout().raw(capture.asset_id), &header);
         crash::point("spool-created");

@@ -7,7 +7,7 @@ use std::path::Path;
 use jiff::fmt::temporal::{DateTimePrinter, Pieces};
 use jiff::tz::{Offset, TimeZone};
 use jiff::{Timestamp, Zoned};
-use latent_isp::{Packing, RawGeometry};
+use latent_isp::{Packing, RawGeometry, SensorColour};
 use serde::{Deserialize, Serialize};
 use uuid::Uuid;
 
@@ -30,8 +30,8 @@ pub struct SpoolHeader {
     pub captured_at: Zoned,
     /// What is known of the shot beside its pixels.
     pub shot: Shot,
-    /// Camera RGB to linear sRGB, where the sensor is calibrated.
-    pub matrix: Option<[[f32; 3]; 3]>,
+    /// The sensor's colours, where it is calibrated.
+    pub colour: Option<SensorColour>,
 }
 
 #[derive(Serialize, Deserialize)]
@@ -45,6 +45,8 @@ struct Stored {
     shot: Shot,
     #[serde(default)]
     matrix: Option<[[f32; 3]; 3]>,
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    daylight: Option<[f32; 3]>,
 }
 
 #[derive(Serialize, Deserialize)]
@@ -62,8 +64,14 @@ impl SpoolHeader {
     /// The JSON of this header, whose geometry is that of the file, and where everything lies under it.
     pub(super) fn store(&self, path: &Path) -> Result<(Vec<u8>, Layout), Error> {
         let geometry = self.geometry;
-        if !self.matrix.iter().flatten().flatten().all(|value| value.is_finite()) {
-            return Err(Error::header(path, format!("the matrix {:?} is not finite", self.matrix)));
+        let numbers = self.colour.iter().flat_map(|colour| {
+            colour.matrix.into_iter().flatten().chain(colour.daylight.into_iter().flatten())
+        });
+        if !numbers.into_iter().all(f32::is_finite) {
+            return Err(Error::header(
+                path,
+                format!("the sensor's colours {:?} are not finite", self.colour),
+            ));
         }
         let strip_rows = Layout::strip_rows(&geometry);
         let stored = Stored {
@@ -83,7 +91,8 @@ impl SpoolHeader {
             captured_at: DateTimePrinter::new()
                 .timestamp_with_offset_to_string(&self.captured_at.timestamp(), self.captured_at.offset()),
             shot: self.shot.clone(),
-            matrix: self.matrix,
+            matrix: self.colour.map(|colour| colour.matrix),
+            daylight: self.colour.and_then(|colour| colour.daylight),
         };
         let json = serde_json::to_vec(&stored).map_err(|error| Error::header(path, error.to_string()))?;
         if json.len() > HEADER_LIMIT {
@@ -113,7 +122,7 @@ impl SpoolHeader {
             frames: stored.frames,
             captured_at: moment(&stored.captured_at).map_err(|error| wrong(path, &error))?,
             shot: stored.shot,
-            matrix: stored.matrix,
+            colour: stored.matrix.map(|matrix| SensorColour { matrix, daylight: stored.daylight }),
         };
         let layout = header.layout(stored.strip_rows, json.len(), path)?;
         Ok((header, layout))

@@ -298,7 +298,7 @@ mod tests {
             frames,
             captured_at: "2026-03-01T14:05:09+01:00[+01:00]".parse().unwrap(),
             shot: Shot::default(),
-            matrix: None,
+            colour: None,
         }
     }
 

@@ -255,7 +255,7 @@ mod tests {
             frames: 1,
             captured_at: jiff::Zoned::now(),
             shot: Shot::default(),
-            matrix: None,
+            colour: None,
         };
         let path = Path::new("/library/burst.raw");
         let (stored, json, layout) = prepare(path, &header).unwrap();
