@@ -6,9 +6,11 @@
 use std::path::PathBuf;
 use std::time::Duration;
 
+use crate::color::Colorimetry;
 use crate::error::Error;
-use crate::format::RawFormat;
+use crate::format::{ColorPlane, PixelFormat};
 use crate::frame::Frame;
+use crate::kernel::Event;
 
 /// What a camera is, apart from how it is set.
 #[derive(Clone, Debug)]
@@ -42,7 +44,7 @@ pub struct Sensor {
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub struct Mode {
     /// The samples.
-    pub format: RawFormat,
+    pub format: PixelFormat,
     /// Samples in a row.
     pub width: u32,
     /// Rows.
@@ -64,12 +66,12 @@ pub struct StreamRequest {
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub struct StreamConfig {
     /// The samples.
-    pub format: RawFormat,
+    pub format: PixelFormat,
     /// Samples in a row.
     pub width: u32,
     /// Rows.
     pub height: u32,
-    /// Bytes from the start of a row to the start of the next.
+    /// Bytes from the start of a row of the first plane to the start of the next; 0 for JPEG.
     pub stride_bytes: usize,
     /// Bytes of a frame, padding included.
     pub size_bytes: usize,
@@ -79,6 +81,15 @@ pub struct StreamConfig {
     pub held: u32,
     /// Time from frame to frame, where the device tells.
     pub frame_interval: Option<Duration>,
+    /// What the numbers of a developed picture mean; `None` for raw pictures.
+    pub colorimetry: Option<Colorimetry>,
+}
+
+impl StreamConfig {
+    /// Where the colour planes of a frame lie in its bytes; none for JPEG.
+    pub fn planes(&self) -> Vec<ColorPlane> {
+        self.format.planes(self.width, self.height, self.stride_bytes)
+    }
 }
 
 /// What waiting for a frame brought: all of these are normal life of a camera.
@@ -96,6 +107,9 @@ pub enum Dequeued {
     },
     /// Nothing came within the time given.
     Timeout,
+    /// The device tells something beside its frames. After [`Event::SourceChanged`] with another resolution the stream
+    /// must be configured again; after [`Event::EndOfStream`] no frame comes.
+    Event(Event),
     /// So many slots are held by the caller that the device has none to fill: drop a frame, then ask again.
     Starved,
 }
@@ -105,7 +119,7 @@ pub trait Camera: Send {
     /// What the camera is.
     fn info(&self) -> &CameraInfo;
 
-    /// The raw modes it has, largest first, and of one size the deepest first. Does not block.
+    /// The modes it has: raw ones before others, the largest first, and of one size the deepest first. Does not block.
     ///
     /// # Errors
     /// [`Error::Gone`] when it was unplugged; [`Error::System`] when the device fails to answer.
@@ -115,7 +129,7 @@ pub trait Camera: Send {
     ///
     /// # Errors
     /// [`Error::Busy`] when another program streams; [`Error::Unsupported`] when the device changes the mode into one
-    /// that is not raw or gives too few buffers; [`Error::State`] while streaming, and where a driver cannot free the
+    /// that is not known here or gives too few buffers; [`Error::State`] while streaming, and where a driver cannot free the
     /// earlier slots while frames of them are held; [`Error::Gone`]; [`Error::System`]. After an error it must be
     /// configured again.
     fn configure(&mut self, request: &StreamRequest) -> Result<StreamConfig, Error>;

@@ -18,7 +18,7 @@ use nix::sys::memfd::{MFdFlags, memfd_create};
 use nix::unistd::{SysconfVar, sysconf};
 
 use crate::error::Error;
-use mapping::Mapping;
+pub(crate) use mapping::Mapping;
 use sync::{Direction, Window};
 
 /// What kind of memory a [`Buffer`] is.
@@ -39,6 +39,8 @@ pub struct Buffer {
     mapping: RwLock<Mapping>,
     len: usize,
     kind: MemoryKind,
+    /// The kernel wants to know of the CPU's accesses: it is a DMA-buf.
+    bracketed: bool,
     name: String,
 }
 
@@ -50,7 +52,9 @@ impl Buffer {
     pub fn from_exported(file: OwnedFd, len: usize, name: impl Into<String>) -> Result<Self, Error> {
         let name = name.into();
         let mapping = Mapping::read_only(&file, len).map_err(|error| map_failed(&name, len, &error))?;
-        Ok(Self { file, mapping: RwLock::new(mapping), len, kind: MemoryKind::Exported, name })
+        // A file that is no DMA-buf (a memfd of another process) has no caches to care for.
+        let bracketed = !matches!(Window::open(file.as_fd(), Direction::Read), Err(Errno::ENOTTY));
+        Ok(Self { file, mapping: RwLock::new(mapping), len, kind: MemoryKind::Exported, bracketed, name })
     }
 
     /// New zeroed memory of `len` bytes that this process may write: a DMA-buf from `/dev/udmabuf` where that is there
@@ -78,7 +82,8 @@ impl Buffer {
         };
         let mapping =
             Mapping::read_write(&file, len.max(1)).map_err(|error| map_failed(&name, len, &error))?;
-        Ok(Self { file, mapping: RwLock::new(mapping), len, kind, name })
+        let bracketed = kind != MemoryKind::Memfd;
+        Ok(Self { file, mapping: RwLock::new(mapping), len, kind, bracketed, name })
     }
 
     /// Bytes.
@@ -125,7 +130,7 @@ impl Buffer {
     }
 
     fn window(&self, direction: Direction) -> Result<Option<Window<'_>>, Error> {
-        if self.kind == MemoryKind::Memfd {
+        if !self.bracketed {
             return Ok(None);
         }
         Window::open(self.file.as_fd(), direction)

@@ -1,21 +1,10 @@
 //! `DMA_BUF_IOCTL_SYNC`: the kernel's bracket around CPU access.
-#![allow(unsafe_code)]
 
-use std::os::fd::{AsRawFd, BorrowedFd};
+use std::os::fd::BorrowedFd;
 
 use nix::errno::Errno;
 
-/// `struct dma_buf_sync`.
-#[repr(C)]
-struct DmaBufSync {
-    flags: u64,
-}
-
-nix::ioctl_write_ptr!(dma_buf_sync, b'b', 0, DmaBufSync);
-
-const READ: u64 = 1;
-const WRITE: u64 = 2;
-const END: u64 = 4;
+use crate::uapi::dma_buf::{END, READ, Sync, WRITE};
 
 /// What the CPU is about to do.
 #[derive(Clone, Copy, Debug)]
@@ -55,13 +44,12 @@ impl Drop for Window<'_> {
     }
 }
 
-/// The kernel asks that EINTR and EAGAIN are retried.
+/// The kernel asks that EAGAIN is retried, as EINTR is.
 fn sync(file: BorrowedFd<'_>, flags: u64) -> nix::Result<()> {
     loop {
-        // SAFETY: the argument is a live `struct dma_buf_sync` of the kernel's layout (one u64), only read by it.
-        match unsafe { dma_buf_sync(file.as_raw_fd(), &DmaBufSync { flags }) } {
-            Err(Errno::EINTR | Errno::EAGAIN) => {}
-            result => return result.map(|_| ()),
+        match crate::uapi::dma_buf::sync(file, &mut Sync { flags }) {
+            Err(Errno::EAGAIN) => {}
+            result => return result,
         }
     }
 }
@@ -69,12 +57,6 @@ fn sync(file: BorrowedFd<'_>, flags: u64) -> nix::Result<()> {
 #[cfg(test)]
 mod tests {
     use super::*;
-
-    #[test]
-    fn struct_and_number_are_the_kernels() {
-        assert_eq!(size_of::<DmaBufSync>(), 8);
-        assert_eq!(nix::request_code_write!(b'b', 0, size_of::<DmaBufSync>()), 0x4008_6200);
-    }
 
     #[test]
     fn a_file_that_is_no_dma_buf_is_refused() {

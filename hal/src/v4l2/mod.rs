@@ -1,15 +1,14 @@
-//! Cameras of the kernel: raw capture through V4L2, single- and multi-planar, into buffers that the driver exports as
+//! Cameras of the kernel: capture through V4L2, single- and multi-planar, into buffers that the driver exports as
 //! DMA-bufs. <https://docs.kernel.org/userspace-api/media/v4l/capture-example.html>
 //!
 //! Owns: [`V4l2Camera`], and through its modules the format table, the list of modes, the layout of frames, the stream's
 //! slots and what a device's refusals mean.
 
-mod formats;
+pub(crate) mod formats;
 mod layout;
 mod modes;
 mod node;
 mod policy;
-mod queue;
 mod sequence;
 mod slots;
 mod stream;
@@ -20,18 +19,17 @@ use std::time::Duration;
 use crate::camera::{Camera, CameraInfo, Dequeued, Mode, Sensor, StreamConfig, StreamRequest};
 use crate::error::Error;
 use crate::frame::SlotPool;
+use crate::kernel::{Format, Kernel, Linux, Memory, PlaneFormat, Video};
 use crate::memory::{self, Buffer};
 use layout::Layout;
-use node::Node;
-use policy::{Operation, Verdict};
-use queue::{Fault, Queue};
+use policy::{Fault, Operation, Verdict};
 use slots::Plan;
 use stream::Stream;
 
-/// A raw camera behind a V4L2 device file.
+/// A camera behind a V4L2 device file.
 #[derive(Debug)]
 pub struct V4l2Camera {
-    node: Node,
+    node: Box<dyn Video>,
     info: CameraInfo,
     stream: Option<Stream>,
     /// The driver holds buffers for us, or may do so.
@@ -43,16 +41,25 @@ impl V4l2Camera {
     ///
     /// # Errors
     /// [`Error::NotFound`], [`Error::Permission`], [`Error::Busy`] (drivers of a single user);
-    /// [`Error::Unsupported`] for what is no capture device or has no raw Bayer format, with what it has instead;
+    /// [`Error::Unsupported`] for what is no capture device or has no format that is known here, with what it
+    /// has instead;
     /// [`Error::Gone`]; [`Error::System`].
     pub fn open(path: &Path) -> Result<Self, Error> {
-        let (node, identity) = Node::open(path)?;
+        Self::open_on(&Linux, path)
+    }
+
+    /// [`V4l2Camera::open`] on another kernel than this machine's.
+    ///
+    /// # Errors
+    /// As [`V4l2Camera::open`].
+    pub fn open_on(kernel: &dyn Kernel, path: &Path) -> Result<Self, Error> {
+        let (node, identity) = node::open(kernel, path)?;
         let camera = path.display().to_string();
         let fourccs =
-            modes::fourccs(&node).map_err(|fault| policy::error(&camera, fault.operation, fault.errno))?;
+            modes::fourccs(&*node).map_err(|fault| policy::error(&camera, fault.operation, fault.errno))?;
         if !fourccs.iter().any(|fourcc| formats::from_fourcc(*fourcc).is_some()) {
             let offered = formats::list(&fourccs);
-            let reason = format!("it has no raw Bayer format; it offers {offered}");
+            let reason = format!("it has no format that is known here; it offers {offered}");
             return Err(Error::Unsupported { camera, reason });
         }
         let id = if identity.bus_info.is_empty() { camera } else { format!("v4l2:{}", identity.bus_info) };
@@ -103,12 +110,12 @@ impl V4l2Camera {
     fn set_up(&mut self, request: &StreamRequest, stride: u32) -> Result<StreamConfig, Error> {
         let cache_hints = self.free_buffers()?;
         let (layout, frame_interval) = self.set_mode(&request.mode, stride)?;
-        let fewest = self.node.fewest_queued().unwrap_or(0);
+        let fewest = self.fewest_queued();
         let plan = Plan::new(request.held, fewest, layout.size, memory::stream_limit_bytes());
         self.allocated = true;
         let granted = self
             .node
-            .request(plan.ask, cache_hints)
+            .request(plan.ask, Memory::Driver, cache_hints)
             .map_err(|errno| self.failed(Operation::RequestBuffers, errno))?;
         if granted.count < slots::FEWEST {
             let reason =
@@ -127,6 +134,7 @@ impl V4l2Camera {
             slots: granted.count,
             held: plan.held(granted.count),
             frame_interval,
+            colorimetry: layout.colorimetry,
         })
     }
 
@@ -134,22 +142,34 @@ impl V4l2Camera {
     fn free_buffers(&mut self) -> Result<bool, Error> {
         self.stream = None;
         let operation = if self.allocated { Operation::FreeBuffers } else { Operation::RequestBuffers };
-        let answer = self.node.request(0, false).map_err(|errno| self.failed(operation, errno))?;
+        let answer =
+            self.node.request(0, Memory::Driver, false).map_err(|errno| self.failed(operation, errno))?;
         self.allocated = false;
-        Ok(answer.cache_hints)
+        Ok(answer.cache_hints())
+    }
+
+    /// How many buffers the driver must have queued, where it tells.
+    fn fewest_queued(&self) -> u32 {
+        let mut value = [(v4l2r::bindings::V4L2_CID_MIN_BUFFERS_FOR_CAPTURE, 0)];
+        match self.node.controls(&mut value) {
+            Ok(()) => u32::try_from(value[0].1).unwrap_or(0),
+            Err(_) => 0,
+        }
     }
 
     fn set_mode(&mut self, mode: &Mode, stride: u32) -> Result<(Layout, Option<Duration>), Error> {
-        let Some(fourcc) = formats::to_fourcc(mode.format) else {
-            return Err(self.unsupported(format!("V4L2 has no format for {:?}", mode.format)));
+        let fourcc = self.fourcc(mode)?;
+        let wanted = Format {
+            fourcc,
+            width: mode.width,
+            height: mode.height,
+            planes: vec![PlaneFormat { stride, size: 0 }],
+            ..Format::default()
         };
-        let answer = self
-            .node
-            .set_format(fourcc, mode.width, mode.height, stride)
-            .map_err(|errno| self.failed(Operation::SetFormat, errno))?;
+        let answer =
+            self.node.set_format(&wanted).map_err(|errno| self.failed(Operation::SetFormat, errno))?;
         let layout = Layout::check(&answer).map_err(|reason| self.unsupported(reason))?;
-        let fourcc = answer.pixelformat.to_u32();
-        let fastest = modes::fastest(&self.node, fourcc, layout.width, layout.height)
+        let fastest = modes::fastest(&*self.node, answer.fourcc, layout.width, layout.height)
             .map_err(|fault| self.error(fault))?;
         let interval = match self.node.set_interval(fastest) {
             Ok(interval) => interval.and_then(modes::duration),
@@ -162,8 +182,21 @@ impl V4l2Camera {
         Ok((layout, interval))
     }
 
+    /// The device's own name for a mode's format.
+    fn fourcc(&self, mode: &Mode) -> Result<u32, Error> {
+        let mut names = formats::to_fourccs(mode.format).peekable();
+        let Some(usual) = names.peek().copied() else {
+            return Err(self.unsupported(format!("V4L2 has no format for {:?}", mode.format)));
+        };
+        let offered = modes::fourccs(&*self.node).map_err(|fault| self.error(fault))?;
+        Ok(names.find(|name| offered.contains(name)).unwrap_or(usual))
+    }
+
     fn export(&self, index: u32, layout: &Layout) -> Result<Buffer, Error> {
-        let length = self.node.length(index).map_err(|errno| self.failed(Operation::QueryBuffer, errno))?;
+        let length = self
+            .node
+            .length(index, Memory::Driver)
+            .map_err(|errno| self.failed(Operation::QueryBuffer, errno))?;
         if length < layout.size {
             let size = layout.size;
             return Err(self.unsupported(format!("buffer {index} has {length} bytes, frames have {size}")));
@@ -179,7 +212,7 @@ impl Camera for V4l2Camera {
     }
 
     fn modes(&self) -> Result<Vec<Mode>, Error> {
-        modes::list(&self.node).map_err(|fault| self.error(fault))
+        modes::list(&*self.node).map_err(|fault| self.error(fault))
     }
 
     fn configure(&mut self, request: &StreamRequest) -> Result<StreamConfig, Error> {
@@ -190,14 +223,14 @@ impl Camera for V4l2Camera {
         match &mut self.stream {
             None => Err(self.misused("start", "it is not configured")),
             Some(stream) if stream.streaming() => Err(self.misused("start", "it streams already")),
-            Some(stream) => stream.start(&self.node).map_err(|fault| self.error(fault)),
+            Some(stream) => stream.start(&*self.node).map_err(|fault| self.error(fault)),
         }
     }
 
     fn dequeue(&mut self, timeout: Duration) -> Result<Dequeued, Error> {
         match &mut self.stream {
             Some(stream) if stream.streaming() => {
-                stream.dequeue(&self.node, timeout).map_err(|fault| self.error(fault))
+                stream.dequeue(&*self.node, timeout).map_err(|fault| self.error(fault))
             }
             _ => Err(self.misused("dequeue", "it does not stream; start it first")),
         }
@@ -205,7 +238,7 @@ impl Camera for V4l2Camera {
 
     fn stop(&mut self) -> Result<(), Error> {
         match &mut self.stream {
-            Some(stream) => stream.stop(&self.node).map_err(|fault| self.error(fault)),
+            Some(stream) => stream.stop(&*self.node).map_err(|fault| self.error(fault)),
             None => Ok(()),
         }
     }
@@ -221,6 +254,9 @@ impl Drop for V4l2Camera {
         }
     }
 }
+
+#[cfg(test)]
+mod camera_tests;
 
 #[cfg(test)]
 mod tests {
@@ -253,7 +289,8 @@ mod tests {
         }
         let control = std::fs::File::open(&path).unwrap();
         v4l2r::ioctl::s_ctrl(&control, OSD_TEXT, NO_TEXT).unwrap();
-        let mode = *camera.modes().unwrap().last().unwrap();
+        let modes = camera.modes().unwrap();
+        let mode = *modes.iter().rfind(|mode| mode.format.raw().is_some()).unwrap();
         let row = mode.format.row_bytes(mode.width);
         let longer = u32::try_from(row + 128).unwrap();
         let (tight, frame) = picture(&mut camera, mode, 0);

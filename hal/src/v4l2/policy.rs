@@ -24,6 +24,7 @@ pub(super) enum Operation {
     ExportBuffer,
     QueueBuffer,
     DequeueBuffer,
+    DequeueEvent,
     Wait,
     StreamOn,
     StreamOff,
@@ -47,10 +48,24 @@ impl Operation {
             Self::ExportBuffer => "VIDIOC_EXPBUF",
             Self::QueueBuffer => "VIDIOC_QBUF",
             Self::DequeueBuffer => "VIDIOC_DQBUF",
+            Self::DequeueEvent => "VIDIOC_DQEVENT",
             Self::Wait => "poll",
             Self::StreamOn => "VIDIOC_STREAMON",
             Self::StreamOff => "VIDIOC_STREAMOFF",
         }
+    }
+}
+
+/// A call that a device refused.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(super) struct Fault {
+    pub(super) operation: Operation,
+    pub(super) errno: Errno,
+}
+
+impl Fault {
+    pub(super) fn verdict(self) -> Verdict {
+        judge(self.operation, self.errno)
     }
 }
 
@@ -86,6 +101,7 @@ pub(super) fn judge(operation: Operation, errno: Errno) -> Verdict {
             "the device file is there, but no device answers (unplugged, or its driver unbound)",
         ),
         (Op::Open, Errno::EACCES | Errno::EPERM) => Verdict::Forbidden,
+        (Op::Open, Errno::ENOTTY) => Verdict::Lacking("it is no video device file (cameras are /dev/video*)"),
         (_, Errno::ENODEV | Errno::ENXIO) => Verdict::Gone,
         (Op::QueryCapabilities, Errno::ENOTTY | Errno::EINVAL) => Verdict::Lacking("it is no V4L2 device"),
         (Op::FreeBuffers, Errno::EBUSY) => Verdict::Held,
@@ -143,7 +159,7 @@ mod tests {
     use super::*;
     use crate::error::ErrorKind;
 
-    const ALL: [Operation; 17] = [
+    const ALL: [Operation; 18] = [
         Operation::Open,
         Operation::QueryCapabilities,
         Operation::EnumerateFormats,
@@ -158,6 +174,7 @@ mod tests {
         Operation::ExportBuffer,
         Operation::QueueBuffer,
         Operation::DequeueBuffer,
+        Operation::DequeueEvent,
         Operation::Wait,
         Operation::StreamOn,
         Operation::StreamOff,

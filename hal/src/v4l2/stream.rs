@@ -4,17 +4,16 @@
 //! offered to the device again at the next call.
 
 use std::sync::Arc;
-use std::time::{Duration, Instant};
+use std::time::Duration;
 
 use nix::errno::Errno;
-use nix::time::{ClockId, clock_gettime};
 
 use super::layout::Layout;
-use super::policy::{Operation, Verdict};
-use super::queue::{Fault, Filled, Queue, Ready};
+use super::policy::{Fault, Operation, Verdict};
 use super::sequence::Sequence;
 use crate::camera::Dequeued;
 use crate::frame::SlotPool;
+use crate::kernel::{Filled, Memory, Queue, Ready};
 
 /// Where a slot is.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -59,23 +58,23 @@ impl Stream {
     }
 
     /// Queues all slots that are not lent out and switches the stream on; on a refusal all is as before.
-    pub(super) fn start(&mut self, queue: &impl Queue) -> Result<(), Fault> {
+    pub(super) fn start(&mut self, queue: &dyn Queue) -> Result<(), Fault> {
         self.sequence = Sequence::default();
         self.restarted = false;
         self.switch_on(queue)
     }
 
     /// Switches the stream off; all slots but those lent out are idle then. A device that is gone is off.
-    pub(super) fn stop(&mut self, queue: &impl Queue) -> Result<(), Fault> {
+    pub(super) fn stop(&mut self, queue: &dyn Queue) -> Result<(), Fault> {
         if !self.streaming {
             return Ok(());
         }
         self.switch_off(queue)
     }
 
-    /// Waits for the next frame.
-    pub(super) fn dequeue(&mut self, queue: &impl Queue, timeout: Duration) -> Result<Dequeued, Fault> {
-        let deadline = Instant::now().checked_add(timeout);
+    /// Waits for the next frame or event.
+    pub(super) fn dequeue(&mut self, queue: &dyn Queue, timeout: Duration) -> Result<Dequeued, Fault> {
+        let deadline = queue.now().saturating_add(timeout);
         if let Err(fault) = self.feed(queue) {
             return self.cure(queue, fault);
         }
@@ -83,10 +82,10 @@ impl Stream {
             return Ok(Dequeued::Starved);
         }
         loop {
-            let left = deadline.map_or(timeout, |end| end.saturating_duration_since(Instant::now()));
+            let left = deadline.saturating_sub(queue.now());
             match queue.wait(left) {
-                Ok(Ready::Silent) if self.queued() < self.fewest => return Ok(Dequeued::Starved),
-                Ok(Ready::Silent) => return Ok(Dequeued::Timeout),
+                Ok(Ready::SILENT) if self.queued() < self.fewest => return Ok(Dequeued::Starved),
+                Ok(Ready::SILENT) => return Ok(Dequeued::Timeout),
                 Ok(ready) => {
                     if let Some(outcome) = self.take(queue, ready)? {
                         return Ok(outcome);
@@ -102,30 +101,38 @@ impl Stream {
         }
     }
 
-    /// Takes what the device has ready; `None` for nothing.
-    fn take(&mut self, queue: &impl Queue, ready: Ready) -> Result<Option<Dequeued>, Fault> {
-        let errno = match queue.dequeue() {
+    /// Takes what the device has ready, an event before a frame; `None` for nothing.
+    fn take(&mut self, queue: &dyn Queue, ready: Ready) -> Result<Option<Dequeued>, Fault> {
+        if ready.event {
+            // Left where it is, an event would end every later wait at once.
+            match queue.event() {
+                Ok(event) => return Ok(Some(Dequeued::Event(event))),
+                Err(Errno::ENOENT) => {}
+                Err(errno) => return Err(Fault { operation: Operation::DequeueEvent, errno }),
+            }
+        }
+        let errno = match queue.dequeue(Memory::Driver) {
             Ok(filled) => return Ok(self.sort_out(queue, &filled)),
             Err(errno) => errno,
         };
         let fault = Fault { operation: Operation::DequeueBuffer, errno };
-        match (fault.verdict(), ready) {
-            (Verdict::Again, Ready::Data | Ready::Silent) => Ok(None),
+        match fault.verdict() {
             // The queue is in error and says nothing more: asking again would never end.
-            (Verdict::Again, Ready::Fault) => {
+            Verdict::Again if ready.fault && !ready.filled => {
                 self.cure(queue, Fault { operation: Operation::DequeueBuffer, errno: Errno::EIO }).map(Some)
             }
+            Verdict::Again => Ok(None),
             _ => self.cure(queue, fault).map(Some),
         }
     }
 
     /// A frame, a loss, or `None` for a buffer that the device cannot have had.
-    fn sort_out(&mut self, queue: &impl Queue, filled: &Filled) -> Option<Dequeued> {
+    fn sort_out(&mut self, queue: &dyn Queue, filled: &Filled) -> Option<Dequeued> {
         let slot = self.slots.get_mut(filled.index as usize).filter(|slot| **slot == Slot::Queued)?;
         *slot = Slot::Idle;
         let sequence = self.sequence.next(filled.sequence);
         let length = self.pool.buffer(filled.index)?.len();
-        let frame = self.layout.judge(filled, length, sequence, monotonic_now()).and_then(|shot| {
+        let frame = self.layout.judge(filled, length, sequence, queue.now()).and_then(|shot| {
             self.pool.lend(filled.index, shot).ok_or("the picture lies outside of its buffer")
         });
         match frame {
@@ -143,7 +150,7 @@ impl Stream {
     }
 
     /// Restarts the stream once for a fault that this cures; gives any other fault back.
-    fn cure(&mut self, queue: &impl Queue, fault: Fault) -> Result<Dequeued, Fault> {
+    fn cure(&mut self, queue: &dyn Queue, fault: Fault) -> Result<Dequeued, Fault> {
         if fault.verdict() != Verdict::Restart || self.restarted {
             return Err(fault);
         }
@@ -154,7 +161,7 @@ impl Stream {
         Ok(Dequeued::Damaged { sequence, reason: "the device's queue failed and was restarted" })
     }
 
-    fn switch_on(&mut self, queue: &impl Queue) -> Result<(), Fault> {
+    fn switch_on(&mut self, queue: &dyn Queue) -> Result<(), Fault> {
         self.take_back();
         let started = self.queue_idle(queue).and_then(|()| {
             queue.stream_on().map_err(|errno| Fault { operation: Operation::StreamOn, errno })
@@ -168,7 +175,7 @@ impl Stream {
         started
     }
 
-    fn switch_off(&mut self, queue: &impl Queue) -> Result<(), Fault> {
+    fn switch_off(&mut self, queue: &dyn Queue) -> Result<(), Fault> {
         if let Err(errno) = queue.stream_off() {
             let fault = Fault { operation: Operation::StreamOff, errno };
             if fault.verdict() != Verdict::Gone {
@@ -181,7 +188,7 @@ impl Stream {
     }
 
     /// Queues every slot that came back; fails only when the device is left without any.
-    fn feed(&mut self, queue: &impl Queue) -> Result<(), Fault> {
+    fn feed(&mut self, queue: &dyn Queue) -> Result<(), Fault> {
         self.take_back();
         match self.queue_idle(queue) {
             Err(fault)
@@ -194,11 +201,11 @@ impl Stream {
     }
 
     /// Queues every idle slot it can; the last refusal, if there was one.
-    fn queue_idle(&mut self, queue: &impl Queue) -> Result<(), Fault> {
+    fn queue_idle(&mut self, queue: &dyn Queue) -> Result<(), Fault> {
         let mut result = Ok(());
         for (index, slot) in (0u32..).zip(&mut self.slots) {
             if *slot == Slot::Idle {
-                match queue.queue(index) {
+                match queue.queue(index, None) {
                     Ok(()) => *slot = Slot::Queued,
                     Err(errno) => result = Err(Fault { operation: Operation::QueueBuffer, errno }),
                 }
@@ -224,10 +231,6 @@ impl Stream {
     fn queued(&self) -> usize {
         self.slots.iter().filter(|slot| **slot == Slot::Queued).count()
     }
-}
-
-fn monotonic_now() -> Duration {
-    clock_gettime(ClockId::CLOCK_MONOTONIC).map_or(Duration::ZERO, Duration::from)
 }
 
 #[cfg(test)]
