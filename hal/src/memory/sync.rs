@@ -1,6 +1,7 @@
 //! `DMA_BUF_IOCTL_SYNC`: the kernel's bracket around CPU access.
 
-use std::os::fd::BorrowedFd;
+use std::os::fd::{AsFd, BorrowedFd, OwnedFd};
+use std::sync::Arc;
 
 use nix::errno::Errno;
 
@@ -25,22 +26,22 @@ impl Direction {
 
 /// An open window of CPU access; dropping it closes it.
 #[derive(Debug)]
-pub(super) struct Window<'a> {
-    file: BorrowedFd<'a>,
+pub(super) struct Window {
+    file: Arc<OwnedFd>,
     direction: Direction,
 }
 
-impl<'a> Window<'a> {
-    pub(super) fn open(file: BorrowedFd<'a>, direction: Direction) -> nix::Result<Self> {
-        sync(file, direction.flags())?;
-        Ok(Self { file, direction })
+impl Window {
+    pub(super) fn open(file: &Arc<OwnedFd>, direction: Direction) -> nix::Result<Self> {
+        sync(file.as_fd(), direction.flags())?;
+        Ok(Self { file: Arc::clone(file), direction })
     }
 }
 
-impl Drop for Window<'_> {
+impl Drop for Window {
     fn drop(&mut self) {
         // A failed end has no cure and no caller: the memory stays valid, at worst a cache line stays dirty.
-        let _ = sync(self.file, self.direction.flags() | END);
+        let _ = sync(self.file.as_fd(), self.direction.flags() | END);
     }
 }
 
@@ -61,6 +62,6 @@ mod tests {
     #[test]
     fn a_file_that_is_no_dma_buf_is_refused() {
         let file = std::fs::File::open("/dev/null").unwrap();
-        assert!(Window::open(std::os::fd::AsFd::as_fd(&file), Direction::Read).is_err());
+        assert!(Window::open(&Arc::new(file.into()), Direction::Read).is_err());
     }
 }

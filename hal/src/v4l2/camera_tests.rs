@@ -275,14 +275,116 @@ fn a_camera_in_use_is_busy_and_its_stream_goes_on() {
     photograph(&mut second).unwrap();
 }
 
-#[test]
-fn drivers_without_orphaned_buffers_are_configured_again_when_frames_are_dropped() {
-    let orphans = v4l2r::bindings::V4L2_BUF_CAP_SUPPORTS_ORPHANED_BUFS;
+fn without_orphans() -> Model {
     let mut model = Model::raw();
-    model.buffer_capabilities &= !orphans;
-    let (_kernel, _fake, mut camera) = plugged(model);
+    model.buffer_capabilities &= !v4l2r::bindings::V4L2_BUF_CAP_SUPPORTS_ORPHANED_BUFS;
+    model
+}
+
+#[test]
+fn drivers_without_orphaned_buffers_get_their_memory_back_and_frames_stay() {
+    let (_kernel, _fake, mut camera) = plugged(without_orphans());
     let held = photograph(&mut camera).unwrap();
+    let before = held.read().unwrap().to_vec();
+    photograph(&mut camera).unwrap();
+    assert!(*held.read().unwrap() == *before);
+}
+
+#[test]
+fn a_frame_that_is_read_for_too_long_keeps_such_a_driver_from_being_configured() {
+    let (_kernel, _fake, mut camera) = plugged(without_orphans());
+    let held = photograph(&mut camera).unwrap();
+    let reading = held.read().unwrap();
     assert_eq!(photograph(&mut camera).unwrap_err().kind(), ErrorKind::Usage);
+    drop(reading);
     drop(held);
     photograph(&mut camera).unwrap();
+}
+
+#[test]
+fn imported_memory_gives_the_same_pictures_and_a_slot_keeps_its_memory() {
+    let (_kernel, fake, mut camera) = plugged(Model::raw());
+    camera.use_memory(Some(Source::Memfd));
+    let config = configure(&mut camera);
+    camera.start().unwrap();
+    let fourcc = formats::to_fourccs(config.format).next().unwrap();
+    for sequence in 0..50 {
+        let (stride, size) = (config.stride_bytes, config.size_bytes);
+        let seen = picture(fourcc, config.width, config.height, stride, size, sequence);
+        assert!(*frame(&mut camera).read().unwrap() == *seen, "frame {sequence}");
+    }
+    assert_eq!(fake.remaps(), 0);
+}
+
+#[test]
+fn memory_that_the_device_refuses_is_told_with_both_sizes() {
+    let (_kernel, fake, mut camera) = plugged(Model::raw());
+    camera.use_memory(Some(Source::Memfd));
+    fake.refuse(Call::PrepareBuffer, Errno::EFAULT, Times::Always);
+    let mode = camera.modes().unwrap()[0];
+    let error = camera.configure(&StreamRequest { mode, held: 1 }).unwrap_err();
+    let text = error.to_string();
+    assert_eq!(error.kind(), ErrorKind::Unsupported);
+    assert!(
+        text.contains("6144 bytes") && text.contains("needs 6144") && text.contains("one piece"),
+        "{text}"
+    );
+    assert_eq!(fake.buffers(), 0);
+}
+
+#[test]
+fn memory_is_probed_with_the_camera_and_the_choice_has_a_reason() {
+    let (_kernel, fake, mut camera) = plugged(Model::raw());
+    let empty = tempfile::tempdir().unwrap();
+    let mode = camera.modes().unwrap()[0];
+    let probes = camera.probe_memory(empty.path(), &mode).unwrap();
+    assert_eq!(memory::choose(&probes).unwrap().0, Source::Memfd);
+    fake.refuse(Call::PrepareBuffer, Errno::EINVAL, Times::Always);
+    let probes = camera.probe_memory(empty.path(), &mode).unwrap();
+    assert!(memory::choose(&probes).unwrap_err().contains("EINVAL"));
+    assert_eq!(fake.buffers(), 0);
+}
+
+#[test]
+fn a_stalled_stream_is_restarted_once_and_then_told() {
+    let (_kernel, fake, mut camera) = started();
+    frame(&mut camera);
+    fake.misbehave(0, Fault::Stall);
+    let mut outcomes = Vec::new();
+    for _ in 0..10 {
+        outcomes.push(camera.dequeue(SECOND / 2).unwrap());
+        if let Some(Dequeued::Damaged { reason, .. }) = outcomes.last() {
+            assert!(reason.contains("silent"), "{reason}");
+            break;
+        }
+    }
+    assert_eq!(outcomes.len(), 4, "two seconds: {outcomes:?}");
+    frame(&mut camera);
+    for again in 1..3 {
+        // The frame after the next stalls too, as often as it is tried.
+        fake.misbehave(0, Fault::Stall);
+        let end = (0..10).find_map(|_| match camera.dequeue(SECOND / 2) {
+            Ok(Dequeued::Timeout) => None,
+            other => Some(other),
+        });
+        match end.unwrap() {
+            Ok(Dequeued::Damaged { .. }) => assert_eq!(again, 1),
+            Err(error) => assert_eq!((error.kind(), again), (ErrorKind::Stalled, 2), "{error}"),
+            other => panic!("{other:?}"),
+        }
+    }
+}
+
+#[test]
+fn a_caller_that_holds_all_frames_does_not_make_the_camera_look_stalled() {
+    let (_kernel, fake, mut camera) = started();
+    let mut held = Vec::new();
+    while let Dequeued::Frame(frame) = camera.dequeue(SECOND).unwrap() {
+        held.push(frame);
+    }
+    fake.pass(20 * SECOND);
+    assert!(matches!(camera.dequeue(SECOND).unwrap(), Dequeued::Starved));
+    held.pop();
+    frame(&mut camera);
+    assert_eq!(fake.starts(), 1);
 }

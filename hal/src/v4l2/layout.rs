@@ -28,6 +28,8 @@ pub(super) struct Layout {
     pub(super) needed: usize,
     /// What its numbers mean; `None` for raw pictures.
     pub(super) colorimetry: Option<Colorimetry>,
+    /// From frame to frame, where the driver tells.
+    pub(super) interval: Option<Duration>,
 }
 
 impl Layout {
@@ -62,7 +64,7 @@ impl Layout {
         let colorimetry = format.raw().is_none().then(|| {
             Colorimetry::from_v4l2(answer.colorspace, answer.transfer, answer.encoding, answer.quantization)
         });
-        Ok(Self { format, width, height, stride, size, needed, colorimetry })
+        Ok(Self { format, width, height, stride, size, needed, colorimetry, interval: None })
     }
 
     /// The frame in a buffer of `length` bytes that came back, or what is wrong with it. `now` (CLOCK_MONOTONIC) stands
@@ -135,6 +137,7 @@ mod tests {
             size: 40,
             needed: 32,
             colorimetry: None,
+            interval: None,
         };
         assert_eq!(layout(), wanted);
     }

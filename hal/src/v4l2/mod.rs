@@ -13,18 +13,22 @@ mod sequence;
 mod slots;
 mod stream;
 
+use std::os::fd::AsFd;
 use std::path::Path;
 use std::time::Duration;
 
 use crate::camera::{Camera, CameraInfo, Dequeued, Mode, Sensor, StreamConfig, StreamRequest};
 use crate::error::Error;
 use crate::frame::SlotPool;
-use crate::kernel::{Format, Kernel, Linux, Memory, PlaneFormat, Video};
-use crate::memory::{self, Buffer};
+use crate::kernel::{Format, Grant, Import, Kernel, Linux, Memory, PlaneFormat, Video};
+use crate::memory::{self, Buffer, Probe, Source};
 use layout::Layout;
 use policy::{Fault, Operation, Verdict};
 use slots::Plan;
 use stream::Stream;
+
+/// How long frames that are read right now are waited for before a driver's memory must go.
+const REVOCATION: Duration = Duration::from_millis(500);
 
 /// A camera behind a V4L2 device file.
 #[derive(Debug)]
@@ -34,6 +38,10 @@ pub struct V4l2Camera {
     stream: Option<Stream>,
     /// The driver holds buffers for us, or may do so.
     allocated: bool,
+    /// The driver frees buffers while frames of them are held.
+    orphans: bool,
+    /// Where the memory of frames comes from; `None` is the driver.
+    source: Option<Source>,
 }
 
 impl V4l2Camera {
@@ -71,7 +79,56 @@ impl V4l2Camera {
             simulated: false,
             sensor: Sensor::default(),
         };
-        Ok(Self { node, info, stream: None, allocated: false })
+        Ok(Self { node, info, stream: None, allocated: false, orphans: false, source: None })
+    }
+
+    /// Where frames live from the next configuration on: in memory of the driver (`None`, as at first), or in that of a
+    /// source, which the device then imports.
+    pub fn use_memory(&mut self, source: Option<Source>) {
+        self.source = source;
+    }
+
+    /// Tries every source of memory of the machine, whose device folder is `dev` (usually `/dev`), with frames of a mode:
+    /// what it gives, and whether this camera takes it. Frees the slots of an earlier configuration.
+    ///
+    /// # Errors
+    /// As [`Camera::configure`]; [`Error::Unsupported`] when the driver imports nothing.
+    pub fn probe_memory(&mut self, dev: &Path, mode: &Mode) -> Result<Vec<Probe>, Error> {
+        self.free_buffers()?;
+        let (layout, _) = self.set_mode(mode, 0)?;
+        self.request(slots::FEWEST, Memory::Imported, false)?;
+        let offer = |buffer: &Buffer| {
+            let file = buffer.file();
+            let import = Import { file: file.as_fd(), len: buffer.len() };
+            self.node.prepare(0, import).map_err(|errno| self.import_refused(errno, buffer, &layout))
+        };
+        let probes = memory::sources(dev)
+            .iter()
+            .map(|source| {
+                // A prepared slot keeps its memory: every source gets a fresh queue.
+                let _ = self.node.request(slots::FEWEST, Memory::Imported, false);
+                Probe::new(source, layout.size, Some(&offer))
+            })
+            .collect();
+        self.free_buffers()?;
+        Ok(probes)
+    }
+
+    /// Why a device did not take memory, with the sizes of both sides.
+    fn import_refused(&self, errno: nix::errno::Errno, buffer: &Buffer, layout: &Layout) -> String {
+        let cause = match errno {
+            nix::errno::Errno::EFAULT if buffer.len() >= layout.size => {
+                "; the device probably needs memory in one piece (a CMA heap)"
+            }
+            _ => "",
+        };
+        format!(
+            "{}: VIDIOC_PREPARE_BUF: {errno}: the memory has {} bytes, the device needs {} in rows of {}{cause}",
+            self.name(),
+            buffer.len(),
+            layout.size,
+            layout.stride
+        )
     }
 
     fn name(&self) -> String {
@@ -111,20 +168,22 @@ impl V4l2Camera {
         let cache_hints = self.free_buffers()?;
         let (layout, frame_interval) = self.set_mode(&request.mode, stride)?;
         let fewest = self.fewest_queued();
-        let plan = Plan::new(request.held, fewest, layout.size, memory::stream_limit_bytes());
-        self.allocated = true;
-        let granted = self
-            .node
-            .request(plan.ask, Memory::Driver, cache_hints)
-            .map_err(|errno| self.failed(Operation::RequestBuffers, errno))?;
+        let plan = Plan::new(request.held, fewest, layout.size, memory::budget_left());
+        let memory = if self.source.is_some() { Memory::Imported } else { Memory::Driver };
+        let granted = self.request(plan.ask, memory, cache_hints)?;
         if granted.count < slots::FEWEST {
             let reason =
                 format!("it gives {} buffers of {} bytes, and streaming needs 2", granted.count, layout.size);
             return Err(self.unsupported(reason));
         }
-        let buffers =
-            (0..granted.count).map(|index| self.export(index, &layout)).collect::<Result<Vec<_>, _>>()?;
-        self.stream = Some(Stream::new(layout, SlotPool::new(buffers), fewest));
+        let buffers = (0..granted.count)
+            .map(|index| match &self.source {
+                None => self.export(index, &layout),
+                Some(source) => self.import(index, source, &layout),
+            })
+            .collect::<Result<Vec<_>, _>>()?;
+        let layout = Layout { interval: frame_interval, ..layout };
+        self.stream = Some(Stream::new(layout, SlotPool::new(buffers), memory, fewest));
         Ok(StreamConfig {
             format: layout.format,
             width: layout.width,
@@ -138,9 +197,23 @@ impl V4l2Camera {
         })
     }
 
-    /// Frees the buffers of an earlier configuration; says whether the driver lets us choose cached memory.
+    fn request(&mut self, count: u32, memory: Memory, cached: bool) -> Result<Grant, Error> {
+        self.allocated = true;
+        let granted = self
+            .node
+            .request(count, memory, cached)
+            .map_err(|errno| self.failed(Operation::RequestBuffers, errno))?;
+        self.orphans = granted.orphans();
+        Ok(granted)
+    }
+
+    /// Frees the buffers of an earlier configuration; says whether the driver lets us choose cached memory. Frames that
+    /// are still held move to memory of our own where the driver would wait for them.
     fn free_buffers(&mut self) -> Result<bool, Error> {
-        self.stream = None;
+        if let Some(stream) = self.stream.take().filter(|_| !self.orphans) {
+            // What could not be moved makes the call below fail with the reason.
+            stream.pool().revoke(REVOCATION)?;
+        }
         let operation = if self.allocated { Operation::FreeBuffers } else { Operation::RequestBuffers };
         let answer =
             self.node.request(0, Memory::Driver, false).map_err(|errno| self.failed(operation, errno))?;
@@ -192,6 +265,18 @@ impl V4l2Camera {
         Ok(names.find(|name| offered.contains(name)).unwrap_or(usual))
     }
 
+    /// Memory of a source as a slot of the device.
+    fn import(&self, index: u32, source: &Source, layout: &Layout) -> Result<Buffer, Error> {
+        let buffer = source.allocate(layout.size, &format!("latent {} slot {index}", self.name()))?;
+        let file = buffer.file();
+        match self.node.prepare(index, Import { file: file.as_fd(), len: buffer.len() }) {
+            // Old drivers cannot prepare; their answer comes with the first frame.
+            Ok(()) | Err(nix::errno::Errno::ENOTTY) => Ok(buffer),
+            Err(nix::errno::Errno::ENODEV) => Err(Error::Gone { camera: self.name() }),
+            Err(errno) => Err(self.unsupported(self.import_refused(errno, &buffer, layout))),
+        }
+    }
+
     fn export(&self, index: u32, layout: &Layout) -> Result<Buffer, Error> {
         let length = self
             .node
@@ -230,7 +315,11 @@ impl Camera for V4l2Camera {
     fn dequeue(&mut self, timeout: Duration) -> Result<Dequeued, Error> {
         match &mut self.stream {
             Some(stream) if stream.streaming() => {
-                stream.dequeue(&*self.node, timeout).map_err(|fault| self.error(fault))
+                let waited = stream.patience();
+                stream.dequeue(&*self.node, timeout).map_err(|fault| match fault.verdict() {
+                    Verdict::Silent => Error::Stalled { camera: self.name(), waited },
+                    _ => self.error(fault),
+                })
             }
             _ => Err(self.misused("dequeue", "it does not stream; start it first")),
         }

@@ -88,6 +88,8 @@ pub(super) enum Verdict {
     Lacking(&'static str),
     /// The device went away.
     Gone,
+    /// The device is there and gives nothing.
+    Silent,
     /// Nothing explains it, or this does.
     Failed(&'static str),
 }
@@ -113,6 +115,7 @@ pub(super) fn judge(operation: Operation, errno: Errno) -> Verdict {
             Verdict::Lacking("its driver cannot export buffers as DMA-bufs (VIDIOC_EXPBUF)")
         }
         (Op::DequeueBuffer, Errno::EAGAIN) => Verdict::Again,
+        (Op::Wait, Errno::ETIMEDOUT) => Verdict::Silent,
         // EPIPE is the end of a stream (a buffer with the LAST flag went before it): off and on again is what revives it.
         (Op::DequeueBuffer, Errno::EIO | Errno::EPIPE) | (Op::QueueBuffer, Errno::EIO) => Verdict::Restart,
         (Op::StreamOn, Errno::EPIPE) => Verdict::Failed(
@@ -145,7 +148,7 @@ pub(super) fn error(camera: &str, operation: Operation, errno: Errno) -> Error {
             reason: "frames of the last configuration are still held, and this driver frees its buffers only when all of them are dropped",
         },
         Verdict::Lacking(reason) => Error::Unsupported { camera, reason: reason.to_owned() },
-        Verdict::Again | Verdict::Restart => {
+        Verdict::Again | Verdict::Restart | Verdict::Silent => {
             Error::System { camera, operation: operation.name(), errno, detail: String::new() }
         }
         Verdict::Failed(detail) => {

@@ -3,6 +3,7 @@
 //! A buffer is never lost: whatever a driver reports, a slot is in one of the three states, and every idle slot is
 //! offered to the device again at the next call.
 
+use std::os::fd::AsFd;
 use std::sync::Arc;
 use std::time::Duration;
 
@@ -13,7 +14,8 @@ use super::policy::{Fault, Operation, Verdict};
 use super::sequence::Sequence;
 use crate::camera::Dequeued;
 use crate::frame::SlotPool;
-use crate::kernel::{Filled, Memory, Queue, Ready};
+use crate::kernel::{Filled, Import, Memory, Queue, Ready};
+use crate::memory::{Access, Buffer};
 
 /// Where a slot is.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -33,13 +35,19 @@ pub(super) struct Stream {
     fewest: usize,
     sequence: Sequence,
     streaming: bool,
+    memory: Memory,
     /// The queue was restarted, and no good frame came since.
     restarted: bool,
+    /// When the device last gave anything, or was last found to have nothing to fill.
+    heard: Duration,
 }
+
+/// Silence for so long, or eight frames where those take longer, is a stall.
+const PATIENCE: Duration = Duration::from_secs(2);
 
 impl Stream {
     /// A stream that is off, over slots that are all idle.
-    pub(super) fn new(layout: Layout, pool: Arc<SlotPool>, fewest: u32) -> Self {
+    pub(super) fn new(layout: Layout, pool: Arc<SlotPool>, memory: Memory, fewest: u32) -> Self {
         let slots = vec![Slot::Idle; pool.len()];
         let fewest = (fewest as usize).clamp(1, slots.len().max(1));
         Self {
@@ -49,8 +57,14 @@ impl Stream {
             fewest,
             sequence: Sequence::default(),
             streaming: false,
+            memory,
             restarted: false,
+            heard: Duration::ZERO,
         }
+    }
+
+    pub(super) fn pool(&self) -> &SlotPool {
+        &self.pool
     }
 
     pub(super) fn streaming(&self) -> bool {
@@ -78,6 +92,10 @@ impl Stream {
         if let Err(fault) = self.feed(queue) {
             return self.cure(queue, fault);
         }
+        if self.queued() < self.fewest {
+            // The caller has the slots: whatever time passes, the device is not at fault.
+            self.heard = queue.now();
+        }
         if self.queued() == 0 {
             return Ok(Dequeued::Starved);
         }
@@ -85,6 +103,9 @@ impl Stream {
             let left = deadline.saturating_sub(queue.now());
             match queue.wait(left) {
                 Ok(Ready::SILENT) if self.queued() < self.fewest => return Ok(Dequeued::Starved),
+                Ok(Ready::SILENT) if self.is_stalled(queue.now()) => {
+                    return self.cure(queue, Fault { operation: Operation::Wait, errno: Errno::ETIMEDOUT });
+                }
                 Ok(Ready::SILENT) => return Ok(Dequeued::Timeout),
                 Ok(ready) => {
                     if let Some(outcome) = self.take(queue, ready)? {
@@ -111,8 +132,11 @@ impl Stream {
                 Err(errno) => return Err(Fault { operation: Operation::DequeueEvent, errno }),
             }
         }
-        let errno = match queue.dequeue(Memory::Driver) {
-            Ok(filled) => return Ok(self.sort_out(queue, &filled)),
+        let errno = match queue.dequeue(self.memory) {
+            Ok(filled) => {
+                self.heard = queue.now();
+                return Ok(self.sort_out(queue, &filled));
+            }
             Err(errno) => errno,
         };
         let fault = Fault { operation: Operation::DequeueBuffer, errno };
@@ -151,14 +175,18 @@ impl Stream {
 
     /// Restarts the stream once for a fault that this cures; gives any other fault back.
     fn cure(&mut self, queue: &dyn Queue, fault: Fault) -> Result<Dequeued, Fault> {
-        if fault.verdict() != Verdict::Restart || self.restarted {
+        if !matches!(fault.verdict(), Verdict::Restart | Verdict::Silent) || self.restarted {
             return Err(fault);
         }
         self.restarted = true;
         self.switch_off(queue)?;
         self.switch_on(queue)?;
         let sequence = self.sequence.broke();
-        Ok(Dequeued::Damaged { sequence, reason: "the device's queue failed and was restarted" })
+        let reason = match fault.operation {
+            Operation::Wait => "the device was silent and was restarted",
+            _ => "the device's queue failed and was restarted",
+        };
+        Ok(Dequeued::Damaged { sequence, reason })
     }
 
     fn switch_on(&mut self, queue: &dyn Queue) -> Result<(), Fault> {
@@ -172,6 +200,7 @@ impl Stream {
             self.unqueue();
         }
         self.streaming = started.is_ok();
+        self.heard = queue.now();
         started
     }
 
@@ -200,13 +229,25 @@ impl Stream {
         }
     }
 
+    fn is_stalled(&self, now: Duration) -> bool {
+        now.saturating_sub(self.heard) >= self.patience()
+    }
+
+    /// How long a device may be silent.
+    pub(super) fn patience(&self) -> Duration {
+        PATIENCE.max(self.layout.interval.unwrap_or_default().saturating_mul(8))
+    }
+
     /// Queues every idle slot it can; the last refusal, if there was one.
     fn queue_idle(&mut self, queue: &dyn Queue) -> Result<(), Fault> {
         let mut result = Ok(());
         for (index, slot) in (0u32..).zip(&mut self.slots) {
             if *slot == Slot::Idle {
-                match queue.queue(index, None) {
-                    Ok(()) => *slot = Slot::Queued,
+                let Some(buffer) = self.pool.buffer(index) else { continue };
+                match queue_slot(queue, index, buffer, self.memory) {
+                    // Somebody still reads or writes it; it is offered again with the next call.
+                    Ok(false) => {}
+                    Ok(true) => *slot = Slot::Queued,
                     Err(errno) => result = Err(Fault { operation: Operation::QueueBuffer, errno }),
                 }
             }
@@ -231,6 +272,19 @@ impl Stream {
     fn queued(&self) -> usize {
         self.slots.iter().filter(|slot| **slot == Slot::Queued).count()
     }
+}
+
+/// Gives a slot to the device; false when others are not done with its memory. V4L2 knows no fences.
+fn queue_slot(queue: &dyn Queue, index: u32, buffer: &Buffer, memory: Memory) -> nix::Result<bool> {
+    if memory == Memory::Driver {
+        return queue.queue(index, None).map(|()| true);
+    }
+    let fence = buffer.fence(Access::Write).unwrap_or(None);
+    if fence.is_some_and(|fence| !fence.wait(Duration::ZERO)) {
+        return Ok(false);
+    }
+    let file = buffer.file();
+    queue.queue(index, Some(Import { file: file.as_fd(), len: buffer.len() })).map(|()| true)
 }
 
 #[cfg(test)]

@@ -142,8 +142,17 @@ fn stream() -> Stream {
     let buffers = (0..SLOTS).map(|_| Buffer::allocate(SIZE as usize, "test").unwrap()).collect();
     let format = RawFormat { pattern: CfaPattern::Rggb, bits: 8, packing: Packing::Bytes }.into();
     let size = SIZE as usize;
-    let layout = Layout { format, width: 8, height: 4, stride: 8, size, needed: size, colorimetry: None };
-    Stream::new(layout, SlotPool::new(buffers), 0)
+    let layout = Layout {
+        format,
+        width: 8,
+        height: 4,
+        stride: 8,
+        size,
+        needed: size,
+        colorimetry: None,
+        interval: None,
+    };
+    Stream::new(layout, SlotPool::new(buffers), Memory::Driver, 0)
 }
 
 fn started(script: &Script) -> Stream {
