@@ -14,6 +14,7 @@ pub mod fake;
 pub mod format;
 pub mod frame;
 pub mod kernel;
+pub mod media;
 pub mod memory;
 pub mod open;
 pub mod simulated;

@@ -112,9 +112,12 @@ pub struct Probe {
     pub import: Option<Result<(), String>>,
 }
 
+/// Offers memory to a camera; the error says why it was not taken.
+pub type Offer<'a> = &'a dyn Fn(&Buffer) -> Result<(), String>;
+
 impl Probe {
     /// Allocates `len` bytes, reads them twice (the first time brings the pages in), and offers them to a camera.
-    pub fn new(source: &Source, len: usize, import: Option<&dyn Fn(&Buffer) -> Result<(), String>>) -> Self {
+    pub fn new(source: &Source, len: usize, import: Option<Offer<'_>>) -> Self {
         let source = source.clone();
         let buffer = match source.allocate(len, "latent probe") {
             Ok(buffer) => buffer,
@@ -146,6 +149,9 @@ impl Probe {
 
 /// The source to use, and why: the first of those that the camera takes, unless the CPU reads another one several times
 /// as fast (the first is not cached then).
+///
+/// # Errors
+/// Why no source can be used.
 pub fn choose(probes: &[Probe]) -> Result<(Source, String), String> {
     /// Cached memory is read ten times as fast as other memory; less is noise.
     const CACHED: u64 = 4;
