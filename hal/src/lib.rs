@@ -7,12 +7,14 @@
 
 pub mod camera;
 pub mod color;
+pub mod control;
 pub mod discovery;
 pub mod error;
 #[cfg(any(test, feature = "fake-kernel"))]
 pub mod fake;
 pub mod format;
 pub mod frame;
+pub mod hotplug;
 pub mod kernel;
 pub mod media;
 pub mod memory;
@@ -21,7 +23,7 @@ pub mod simulated;
 mod uapi;
 pub mod v4l2;
 
-pub use camera::{Camera, CameraInfo, Dequeued, Mode, Sensor, StreamConfig, StreamRequest};
+pub use camera::{Camera, CameraInfo, Crop, Dequeued, Mode, Sensor, StreamConfig, StreamRequest, Watch};
 pub use error::Error;
 pub use format::{CfaPattern, Packing, PixelFormat, RawFormat, YuvFormat};
 pub use frame::{Exposure, Frame, SlotPool};

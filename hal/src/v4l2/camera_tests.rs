@@ -388,3 +388,54 @@ fn a_caller_that_holds_all_frames_does_not_make_the_camera_look_stalled() {
     frame(&mut camera);
     assert_eq!(fake.starts(), 1);
 }
+
+#[test]
+fn controls_are_listed_read_and_set() {
+    let (_kernel, _fake, mut camera) = plugged(Model::raw());
+    let controls = camera.controls().unwrap();
+    assert_eq!(controls.len(), 2);
+    let exposure = controls.iter().find(|control| control.name.starts_with("Exposure")).unwrap();
+    assert_eq!((exposure.unit, exposure.delay_frames), (crate::control::Unit::HundredMicroseconds, 2));
+    assert_eq!(camera.control_values(&[exposure.id]).unwrap(), [100]);
+    assert_eq!(camera.set_controls(&[(exposure.id, 50_000)]).unwrap(), [10_000]);
+    assert_eq!(camera.control_values(&[exposure.id]).unwrap(), [10_000]);
+    let error = camera.set_controls(&[(exposure.id, 1), (0x1234, 1)]).unwrap_err();
+    assert!(error.kind() == ErrorKind::Unsupported && error.to_string().contains("0x00001234"), "{error}");
+}
+
+#[test]
+fn a_control_that_is_taken_is_busy_and_a_camera_that_is_gone_is_gone() {
+    let (_kernel, fake, mut camera) = plugged(Model::raw());
+    let id = camera.controls().unwrap()[0].id;
+    fake.refuse(Call::SetControls, Errno::EBUSY, Times::Next(1));
+    assert_eq!(camera.set_controls(&[(id, 1)]).unwrap_err().kind(), ErrorKind::Busy);
+    fake.refuse(Call::Priority, Errno::EBUSY, Times::Next(1));
+    assert_eq!(camera.set_priority(Priority::Record).unwrap_err().kind(), ErrorKind::Busy);
+    camera.set_priority(Priority::Record).unwrap();
+    fake.unplug();
+    assert_eq!(camera.controls().unwrap_err().kind(), ErrorKind::Gone);
+    assert_eq!(camera.control_values(&[id]).unwrap_err().kind(), ErrorKind::Gone);
+    assert_eq!(camera.crop().unwrap_err().kind(), ErrorKind::Gone);
+    assert_eq!(camera.watch(Watch::Source).unwrap_err().kind(), ErrorKind::Gone);
+}
+
+#[test]
+fn a_crop_stays_inside_of_the_sensor() {
+    let (_kernel, fake, mut camera) = plugged(Model::raw());
+    let whole = camera.crop().unwrap().unwrap();
+    assert_eq!(whole.now, whole.bounds);
+    let part = Rectangle { left: 60, top: 0, width: 32, height: 24 };
+    assert_eq!(camera.set_crop(part).unwrap(), Rectangle { left: 32, ..part });
+    assert_eq!(camera.crop().unwrap().unwrap().now.width, 32);
+    fake.refuse(Call::SetSelection, Errno::ENOTTY, Times::Always);
+    fake.refuse(Call::GetSelection, Errno::ENOTTY, Times::Always);
+    assert_eq!(camera.set_crop(part).unwrap_err().kind(), ErrorKind::Unsupported);
+    assert_eq!(camera.crop().unwrap(), None);
+}
+
+#[test]
+fn events_are_asked_for_where_the_device_has_them() {
+    let (_kernel, _fake, mut camera) = plugged(Model::raw());
+    assert!(camera.watch(Watch::Control(1)).unwrap());
+    assert!(!camera.watch(Watch::FrameSync).unwrap());
+}

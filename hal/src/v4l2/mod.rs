@@ -4,6 +4,7 @@
 //! Owns: [`V4l2Camera`], and through its modules the format table, the list of modes, the layout of frames, the stream's
 //! slots and what a device's refusals mean.
 
+mod controls;
 pub(crate) mod formats;
 mod layout;
 mod modes;
@@ -17,15 +18,30 @@ use std::os::fd::AsFd;
 use std::path::Path;
 use std::time::Duration;
 
-use crate::camera::{Camera, CameraInfo, Dequeued, Mode, Sensor, StreamConfig, StreamRequest};
+use crate::camera::{Camera, CameraInfo, Crop, Dequeued, Mode, Sensor, StreamConfig, StreamRequest, Watch};
+use crate::control::{Control, MenuItem};
 use crate::error::Error;
 use crate::frame::SlotPool;
-use crate::kernel::{Format, Grant, Import, Kernel, Linux, Memory, PlaneFormat, Video};
+use crate::kernel::{
+    ControlRefusal, Format, Grant, Import, Kernel, Linux, Memory, PlaneFormat, Rectangle, Video,
+};
 use crate::memory::{self, Buffer, Probe, Source};
 use layout::Layout;
 use policy::{Fault, Operation, Verdict};
 use slots::Plan;
 use stream::Stream;
+
+/// How a program stands against others that have the same device open:
+/// <https://docs.kernel.org/userspace-api/media/v4l/app-pri.html>.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Priority {
+    /// Whoever wants to may change what this program set.
+    Background,
+    /// As all programs start.
+    Interactive,
+    /// Others cannot change formats, controls and crops of the device.
+    Record,
+}
 
 /// How long frames that are read right now are waited for before a driver's memory must go.
 const REVOCATION: Duration = Duration::from_millis(500);
@@ -79,6 +95,10 @@ impl V4l2Camera {
             simulated: false,
             sensor: Sensor::default(),
         };
+        for what in [Watch::Source, Watch::End] {
+            // Most cameras have neither; one that is gone says so at its next call.
+            let _ = controls::watch(&*node, what);
+        }
         Ok(Self { node, info, stream: None, allocated: false, orphans: false, source: None })
     }
 
@@ -112,6 +132,35 @@ impl V4l2Camera {
             .collect();
         self.free_buffers()?;
         Ok(probes)
+    }
+
+    /// Sets how this program stands against others that have the same device open.
+    ///
+    /// # Errors
+    /// [`Error::Busy`] when another program has a higher priority; [`Error::Gone`]; [`Error::System`].
+    pub fn set_priority(&mut self, priority: Priority) -> Result<(), Error> {
+        use v4l2r::bindings as raw;
+        let code = match priority {
+            Priority::Background => raw::v4l2_priority_V4L2_PRIORITY_BACKGROUND,
+            Priority::Interactive => raw::v4l2_priority_V4L2_PRIORITY_INTERACTIVE,
+            Priority::Record => raw::v4l2_priority_V4L2_PRIORITY_RECORD,
+        };
+        self.node.set_priority(code).map_err(|errno| self.failed(Operation::SetPriority, errno))
+    }
+
+    /// What a refusal of controls means; `None` for the control at fault is the call as a whole.
+    fn controls_refused(&self, operation: Operation, refusal: ControlRefusal, ids: &[u32]) -> Error {
+        let culprit =
+            refusal.index.and_then(|index| ids.get(index)).or(ids.first().filter(|_| ids.len() == 1));
+        match (refusal.errno, culprit) {
+            (nix::errno::Errno::EINVAL | nix::errno::Errno::ENOTTY, Some(id)) => {
+                self.unsupported(format!("it has no control {id:#010x}"))
+            }
+            (nix::errno::Errno::ERANGE, Some(id)) => {
+                self.unsupported(format!("control {id:#010x} cannot have this value"))
+            }
+            (errno, _) => self.failed(operation, errno),
+        }
     }
 
     /// Why a device did not take memory, with the sizes of both sides.
@@ -298,6 +347,43 @@ impl Camera for V4l2Camera {
 
     fn modes(&self) -> Result<Vec<Mode>, Error> {
         modes::list(&*self.node).map_err(|fault| self.error(fault))
+    }
+
+    fn controls(&self) -> Result<Vec<Control>, Error> {
+        controls::list(&*self.node).map_err(|fault| self.error(fault))
+    }
+
+    fn menu(&self, control: &Control) -> Result<Vec<(i64, MenuItem)>, Error> {
+        controls::menu(&*self.node, control).map_err(|fault| self.error(fault))
+    }
+
+    fn control_values(&self, ids: &[u32]) -> Result<Vec<i64>, Error> {
+        let mut values: Vec<(u32, i64)> = ids.iter().map(|id| (*id, 0)).collect();
+        self.node
+            .controls(&mut values)
+            .map_err(|refusal| self.controls_refused(Operation::GetControls, refusal, ids))?;
+        Ok(values.into_iter().map(|(_, value)| value).collect())
+    }
+
+    fn set_controls(&mut self, values: &[(u32, i64)]) -> Result<Vec<i64>, Error> {
+        let mut made = values.to_vec();
+        let ids: Vec<u32> = values.iter().map(|(id, _)| *id).collect();
+        self.node
+            .set_controls(&mut made)
+            .map_err(|refusal| self.controls_refused(Operation::SetControls, refusal, &ids))?;
+        Ok(made.into_iter().map(|(_, value)| value).collect())
+    }
+
+    fn crop(&self) -> Result<Option<Crop>, Error> {
+        controls::crop(&*self.node).map_err(|fault| self.error(fault))
+    }
+
+    fn set_crop(&mut self, wanted: Rectangle) -> Result<Rectangle, Error> {
+        controls::set_crop(&*self.node, wanted).map_err(|fault| self.error(fault))
+    }
+
+    fn watch(&mut self, what: Watch) -> Result<bool, Error> {
+        controls::watch(&*self.node, what).map_err(|fault| self.error(fault))
     }
 
     fn configure(&mut self, request: &StreamRequest) -> Result<StreamConfig, Error> {

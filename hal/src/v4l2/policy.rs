@@ -28,6 +28,13 @@ pub(super) enum Operation {
     Wait,
     StreamOn,
     StreamOff,
+    QueryControl,
+    GetControls,
+    SetControls,
+    GetSelection,
+    SetSelection,
+    Subscribe,
+    SetPriority,
 }
 
 impl Operation {
@@ -52,6 +59,13 @@ impl Operation {
             Self::Wait => "poll",
             Self::StreamOn => "VIDIOC_STREAMON",
             Self::StreamOff => "VIDIOC_STREAMOFF",
+            Self::QueryControl => "VIDIOC_QUERY_EXT_CTRL",
+            Self::GetControls => "VIDIOC_G_EXT_CTRLS",
+            Self::SetControls => "VIDIOC_S_EXT_CTRLS",
+            Self::GetSelection => "VIDIOC_G_SELECTION",
+            Self::SetSelection => "VIDIOC_S_SELECTION",
+            Self::Subscribe => "VIDIOC_SUBSCRIBE_EVENT",
+            Self::SetPriority => "VIDIOC_S_PRIORITY",
         }
     }
 }
@@ -107,7 +121,20 @@ pub(super) fn judge(operation: Operation, errno: Errno) -> Verdict {
         (_, Errno::ENODEV | Errno::ENXIO) => Verdict::Gone,
         (Op::QueryCapabilities, Errno::ENOTTY | Errno::EINVAL) => Verdict::Lacking("it is no V4L2 device"),
         (Op::FreeBuffers, Errno::EBUSY) => Verdict::Held,
-        (Op::Open | Op::SetFormat | Op::RequestBuffers | Op::StreamOn, Errno::EBUSY) => Verdict::Busy,
+        (
+            Op::Open
+            | Op::SetFormat
+            | Op::RequestBuffers
+            | Op::StreamOn
+            | Op::SetControls
+            | Op::SetSelection
+            | Op::SetPriority,
+            Errno::EBUSY,
+        ) => Verdict::Busy,
+        (Op::SetSelection, Errno::ENOTTY | Errno::EINVAL) => Verdict::Lacking("it crops nothing"),
+        (Op::GetControls | Op::SetControls, Errno::EACCES) => {
+            Verdict::Lacking("the control can be read or written only, not both")
+        }
         (Op::RequestBuffers, Errno::ENOMEM) => {
             Verdict::Failed(" (not enough memory for the frames; choose a smaller size, or raise cma=)")
         }
@@ -162,7 +189,7 @@ mod tests {
     use super::*;
     use crate::error::ErrorKind;
 
-    const ALL: [Operation; 18] = [
+    const ALL: [Operation; 25] = [
         Operation::Open,
         Operation::QueryCapabilities,
         Operation::EnumerateFormats,
@@ -181,6 +208,13 @@ mod tests {
         Operation::Wait,
         Operation::StreamOn,
         Operation::StreamOff,
+        Operation::QueryControl,
+        Operation::GetControls,
+        Operation::SetControls,
+        Operation::GetSelection,
+        Operation::SetSelection,
+        Operation::Subscribe,
+        Operation::SetPriority,
     ];
 
     #[test]
