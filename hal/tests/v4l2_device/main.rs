@@ -8,6 +8,10 @@
 // The helpers of the tests fail as tests do.
 #![allow(clippy::unwrap_used, clippy::panic, clippy::print_stdout)]
 
+mod memory;
+mod pictures;
+mod settings;
+
 use std::collections::HashSet;
 use std::fs::{File, OpenOptions};
 use std::path::{Path, PathBuf};
@@ -399,6 +403,21 @@ fn lost_frames_are_gaps_in_the_sequence() {
     assert_eq!(numbers[0], 0);
     assert!(numbers.windows(2).all(|pair| pair[0] < pair[1]), "{numbers:?}");
     assert!(numbers[7] > 7, "no gap in {numbers:?}");
+}
+
+#[test]
+fn times_go_on_where_they_wrap() {
+    const WRAP_TIMESTAMP: u32 = 0x027;
+    let Some(device) = device() else { return };
+    let Some(mut vivid) = device.vivid() else { return };
+    // 64 bits of nanoseconds, then 32 bits of seconds.
+    for choice in [1, 2] {
+        vivid.set(WRAP_TIMESTAMP, choice);
+        let (mut camera, _) = started(&device, 1);
+        let (first, second) = (frame(&mut camera), frame(&mut camera));
+        assert!(first.timestamp() > Duration::from_secs(1 << 30), "{:?}", first.timestamp());
+        assert!(second.timestamp() > first.timestamp());
+    }
 }
 
 #[test]
