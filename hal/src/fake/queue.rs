@@ -1,6 +1,7 @@
 //! The buffer queue of a fake camera, with the kernel's own rules (`videobuf2`).
 
 use std::os::fd::{AsFd, OwnedFd};
+use std::path::Path;
 use std::time::Duration;
 
 use nix::errno::Errno;
@@ -130,10 +131,13 @@ impl Queue for Node {
     }
 }
 
+/// Where the kernel mounts procfs.
+const PROCFS: &str = "/proc";
+
 /// The fake kernel cannot see who maps a memfd: it counts the descriptors of this process that lead to it.
 fn is_shared(slot: &Slot) -> bool {
     let Some(inode) = slot.inode else { return false };
-    let files = std::fs::read_dir("/proc/self/fd").into_iter().flatten().flatten();
+    let files = std::fs::read_dir(Path::new(PROCFS).join("self/fd")).into_iter().flatten().flatten();
     let same = files.filter(|file| {
         std::fs::metadata(file.path())
             .is_ok_and(|status| std::os::unix::fs::MetadataExt::ino(&status) == inode)

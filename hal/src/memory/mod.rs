@@ -26,7 +26,7 @@ pub use fence::{Access, Fence};
 pub(crate) use ledger::budget_left;
 pub use ledger::{Ledger, ledger};
 pub(crate) use mapping::Mapping;
-pub use source::{Probe, Source, choose, sources};
+pub use source::{Offer, Probe, Source, choose, sources};
 use sync::{Direction, Window};
 
 /// What kind of memory a [`Buffer`] is.

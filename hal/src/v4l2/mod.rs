@@ -4,6 +4,7 @@
 //! Owns: [`V4l2Camera`], and through its modules the format table, the list of modes, the layout of frames, the stream's
 //! slots and what a device's refusals mean.
 
+mod buffers;
 mod controls;
 pub(crate) mod formats;
 mod layout;
@@ -14,7 +15,6 @@ mod sequence;
 mod slots;
 mod stream;
 
-use std::os::fd::AsFd;
 use std::path::Path;
 use std::time::Duration;
 
@@ -22,10 +22,8 @@ use crate::camera::{Camera, CameraInfo, Crop, Dequeued, Mode, Sensor, StreamConf
 use crate::control::{Control, MenuItem};
 use crate::error::Error;
 use crate::frame::SlotPool;
-use crate::kernel::{
-    ControlRefusal, Format, Grant, Import, Kernel, Linux, Memory, PlaneFormat, Rectangle, Video,
-};
-use crate::memory::{self, Buffer, Probe, Source};
+use crate::kernel::{ControlRefusal, Format, Kernel, Linux, Memory, PlaneFormat, Rectangle, Video};
+use crate::memory::{self, Source};
 use layout::Layout;
 use policy::{Fault, Operation, Verdict};
 use slots::Plan;
@@ -42,9 +40,6 @@ pub enum Priority {
     /// Others cannot change formats, controls and crops of the device.
     Record,
 }
-
-/// How long frames that are read right now are waited for before a driver's memory must go.
-const REVOCATION: Duration = Duration::from_millis(500);
 
 /// A camera behind a V4L2 device file.
 #[derive(Debug)]
@@ -102,38 +97,6 @@ impl V4l2Camera {
         Ok(Self { node, info, stream: None, allocated: false, orphans: false, source: None })
     }
 
-    /// Where frames live from the next configuration on: in memory of the driver (`None`, as at first), or in that of a
-    /// source, which the device then imports.
-    pub fn use_memory(&mut self, source: Option<Source>) {
-        self.source = source;
-    }
-
-    /// Tries every source of memory of the machine, whose device folder is `dev` (usually `/dev`), with frames of a mode:
-    /// what it gives, and whether this camera takes it. Frees the slots of an earlier configuration.
-    ///
-    /// # Errors
-    /// As [`Camera::configure`]; [`Error::Unsupported`] when the driver imports nothing.
-    pub fn probe_memory(&mut self, dev: &Path, mode: &Mode) -> Result<Vec<Probe>, Error> {
-        self.free_buffers()?;
-        let (layout, _) = self.set_mode(mode, 0)?;
-        self.request(slots::FEWEST, Memory::Imported, false)?;
-        let offer = |buffer: &Buffer| {
-            let file = buffer.file();
-            let import = Import { file: file.as_fd(), len: buffer.len() };
-            self.node.prepare(0, import).map_err(|errno| self.import_refused(errno, buffer, &layout))
-        };
-        let probes = memory::sources(dev)
-            .iter()
-            .map(|source| {
-                // A prepared slot keeps its memory: every source gets a fresh queue.
-                let _ = self.node.request(slots::FEWEST, Memory::Imported, false);
-                Probe::new(source, layout.size, Some(&offer))
-            })
-            .collect();
-        self.free_buffers()?;
-        Ok(probes)
-    }
-
     /// Sets how this program stands against others that have the same device open.
     ///
     /// # Errors
@@ -161,23 +124,6 @@ impl V4l2Camera {
             }
             (errno, _) => self.failed(operation, errno),
         }
-    }
-
-    /// Why a device did not take memory, with the sizes of both sides.
-    fn import_refused(&self, errno: nix::errno::Errno, buffer: &Buffer, layout: &Layout) -> String {
-        let cause = match errno {
-            nix::errno::Errno::EFAULT if buffer.len() >= layout.size => {
-                "; the device probably needs memory in one piece (a CMA heap)"
-            }
-            _ => "",
-        };
-        format!(
-            "{}: VIDIOC_PREPARE_BUF: {errno}: the memory has {} bytes, the device needs {} in rows of {}{cause}",
-            self.name(),
-            buffer.len(),
-            layout.size,
-            layout.stride
-        )
     }
 
     fn name(&self) -> String {
@@ -246,30 +192,6 @@ impl V4l2Camera {
         })
     }
 
-    fn request(&mut self, count: u32, memory: Memory, cached: bool) -> Result<Grant, Error> {
-        self.allocated = true;
-        let granted = self
-            .node
-            .request(count, memory, cached)
-            .map_err(|errno| self.failed(Operation::RequestBuffers, errno))?;
-        self.orphans = granted.orphans();
-        Ok(granted)
-    }
-
-    /// Frees the buffers of an earlier configuration; says whether the driver lets us choose cached memory. Frames that
-    /// are still held move to memory of our own where the driver would wait for them.
-    fn free_buffers(&mut self) -> Result<bool, Error> {
-        if let Some(stream) = self.stream.take().filter(|_| !self.orphans) {
-            // What could not be moved makes the call below fail with the reason.
-            stream.pool().revoke(REVOCATION)?;
-        }
-        let operation = if self.allocated { Operation::FreeBuffers } else { Operation::RequestBuffers };
-        let answer =
-            self.node.request(0, Memory::Driver, false).map_err(|errno| self.failed(operation, errno))?;
-        self.allocated = false;
-        Ok(answer.cache_hints())
-    }
-
     /// How many buffers the driver must have queued, where it tells.
     fn fewest_queued(&self) -> u32 {
         let mut value = [(v4l2r::bindings::V4L2_CID_MIN_BUFFERS_FOR_CAPTURE, 0)];
@@ -312,31 +234,6 @@ impl V4l2Camera {
         };
         let offered = modes::fourccs(&*self.node).map_err(|fault| self.error(fault))?;
         Ok(names.find(|name| offered.contains(name)).unwrap_or(usual))
-    }
-
-    /// Memory of a source as a slot of the device.
-    fn import(&self, index: u32, source: &Source, layout: &Layout) -> Result<Buffer, Error> {
-        let buffer = source.allocate(layout.size, &format!("latent {} slot {index}", self.name()))?;
-        let file = buffer.file();
-        match self.node.prepare(index, Import { file: file.as_fd(), len: buffer.len() }) {
-            // Old drivers cannot prepare; their answer comes with the first frame.
-            Ok(()) | Err(nix::errno::Errno::ENOTTY) => Ok(buffer),
-            Err(nix::errno::Errno::ENODEV) => Err(Error::Gone { camera: self.name() }),
-            Err(errno) => Err(self.unsupported(self.import_refused(errno, &buffer, layout))),
-        }
-    }
-
-    fn export(&self, index: u32, layout: &Layout) -> Result<Buffer, Error> {
-        let length = self
-            .node
-            .length(index, Memory::Driver)
-            .map_err(|errno| self.failed(Operation::QueryBuffer, errno))?;
-        if length < layout.size {
-            let size = layout.size;
-            return Err(self.unsupported(format!("buffer {index} has {length} bytes, frames have {size}")));
-        }
-        let file = self.node.export(index).map_err(|errno| self.failed(Operation::ExportBuffer, errno))?;
-        Buffer::from_exported(file, length, self.name())
     }
 }
 
