@@ -30,15 +30,14 @@ impl Timeline {
     pub(crate) fn notice(&self, notice: &Notice<'_>) {
         match notice {
             Notice::Streaming(camera, config) if !self.output.is_json() => {
-                let format = config.format;
+                let pattern = config.format.raw().map_or("developed", |raw| raw.pattern.name());
                 self.say(&format!(
-                    "{} ({}), {}x{}, {} bit {}",
+                    "{} ({}), {}x{}, {} bit {pattern}",
                     camera.model,
                     camera.id,
                     config.width,
                     config.height,
-                    format.bits,
-                    format.pattern.name()
+                    config.format.bits(),
                 ));
             }
             Notice::Streaming(..) => {}

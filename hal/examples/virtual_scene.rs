@@ -7,7 +7,7 @@ use std::io::Write;
 use std::time::{Duration, Instant};
 
 use latent_hal::simulated::{MATRIX, VirtualCamera, WHITE_BALANCE};
-use latent_hal::{Camera, CfaPattern, Dequeued, Packing, StreamConfig, StreamRequest};
+use latent_hal::{Camera, CfaPattern, Dequeued, Packing, RawFormat, StreamConfig, StreamRequest};
 
 /// Frames that are taken to measure the rate.
 const FRAMES: u32 = 10;
@@ -21,9 +21,9 @@ fn main() -> Result<(), Box<dyn Error>> {
     };
     let mut camera = VirtualCamera::new(options.parse()?)?;
     let mode = camera.modes()?[0];
-    if mode.format.packing == Packing::Mipi {
+    let Some(format) = mode.format.raw().filter(|format| format.packing != Packing::Mipi) else {
         return Err("this example reads unpacked samples only".into());
-    }
+    };
     let begun = Instant::now();
     let config = camera.configure(&StreamRequest { mode, held: 2 })?;
     let mut report = std::io::stderr().lock();
@@ -42,7 +42,7 @@ fn main() -> Result<(), Box<dyn Error>> {
     let Some(frame) = first else { return Err("no frame came".into()) };
     let black = f32::from(camera.options().black);
     let range = f32::from(camera.options().white()) - black;
-    let picture = develop(&frame.read()?, &config, black, range);
+    let picture = develop(&frame.read()?, &config, format, black, range);
     let mut file = std::fs::File::create(path)?;
     writeln!(file, "P6 {} {} 255", config.width / 2, config.height / 2)?;
     file.write_all(&picture)?;
@@ -50,16 +50,16 @@ fn main() -> Result<(), Box<dyn Error>> {
 }
 
 /// One pixel of each 2x2 cell: white balance, matrix, tone.
-fn develop(bytes: &[u8], config: &StreamConfig, black: f32, range: f32) -> Vec<u8> {
+fn develop(bytes: &[u8], config: &StreamConfig, format: RawFormat, black: f32, range: f32) -> Vec<u8> {
     let sample = |x: usize, y: usize| {
         let row = &bytes[y * config.stride_bytes..];
-        let code = match config.format.packing {
+        let code = match format.packing {
             Packing::Bytes => u16::from(row[x]),
             _ => u16::from_le_bytes([row[2 * x], row[2 * x + 1]]),
         };
         (f32::from(code) - black) / range
     };
-    let red = match config.format.pattern {
+    let red = match format.pattern {
         CfaPattern::Rggb => (0, 0),
         CfaPattern::Grbg => (1, 0),
         CfaPattern::Gbrg => (0, 1),

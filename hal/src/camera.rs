@@ -6,9 +6,12 @@
 use std::path::PathBuf;
 use std::time::Duration;
 
+use crate::color::Colorimetry;
+use crate::control::{Control, MenuItem};
 use crate::error::Error;
-use crate::format::RawFormat;
+use crate::format::{ColorPlane, PixelFormat};
 use crate::frame::Frame;
+use crate::kernel::{Event, Rectangle};
 
 /// What a camera is, apart from how it is set.
 #[derive(Clone, Debug)]
@@ -44,7 +47,7 @@ pub struct Sensor {
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub struct Mode {
     /// The samples.
-    pub format: RawFormat,
+    pub format: PixelFormat,
     /// Samples in a row.
     pub width: u32,
     /// Rows.
@@ -66,12 +69,12 @@ pub struct StreamRequest {
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub struct StreamConfig {
     /// The samples.
-    pub format: RawFormat,
+    pub format: PixelFormat,
     /// Samples in a row.
     pub width: u32,
     /// Rows.
     pub height: u32,
-    /// Bytes from the start of a row to the start of the next.
+    /// Bytes from the start of a row of the first plane to the start of the next; 0 for JPEG.
     pub stride_bytes: usize,
     /// Bytes of a frame, padding included.
     pub size_bytes: usize,
@@ -81,6 +84,15 @@ pub struct StreamConfig {
     pub held: u32,
     /// Time from frame to frame, where the device tells.
     pub frame_interval: Option<Duration>,
+    /// What the numbers of a developed picture mean; `None` for raw pictures.
+    pub colorimetry: Option<Colorimetry>,
+}
+
+impl StreamConfig {
+    /// Where the colour planes of a frame lie in its bytes; none for JPEG.
+    pub fn planes(&self) -> Vec<ColorPlane> {
+        self.format.planes(self.width, self.height, self.stride_bytes)
+    }
 }
 
 /// What waiting for a frame brought: all of these are normal life of a camera.
@@ -98,8 +110,33 @@ pub enum Dequeued {
     },
     /// Nothing came within the time given.
     Timeout,
+    /// The device tells something beside its frames. After [`Event::SourceChanged`] with another resolution the stream
+    /// must be configured again; after [`Event::EndOfStream`] no frame comes.
+    Event(Event),
     /// So many slots are held by the caller that the device has none to fill: drop a frame, then ask again.
     Starved,
+}
+
+/// What is cropped out of what.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct Crop {
+    /// The part that is seen.
+    pub now: Rectangle,
+    /// All that can be seen.
+    pub bounds: Rectangle,
+}
+
+/// Events to ask for.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Watch {
+    /// What comes in changes. Asked for at first, where the device has it.
+    Source,
+    /// The device has no more frames. Asked for at first, where the device has it.
+    End,
+    /// A frame begins to arrive.
+    FrameSync,
+    /// A control (`V4L2_CID_*`) has another value, set by somebody else or by the device.
+    Control(u32),
 }
 
 /// A capture device.
@@ -107,17 +144,77 @@ pub trait Camera: Send {
     /// What the camera is.
     fn info(&self) -> &CameraInfo;
 
-    /// The raw modes it has, largest first, and of one size the deepest first. Does not block.
+    /// The modes it has: raw ones before others, the largest first, and of one size the deepest first. Does not block.
     ///
     /// # Errors
     /// [`Error::Gone`] when it was unplugged; [`Error::System`] when the device fails to answer.
     fn modes(&self) -> Result<Vec<Mode>, Error>;
 
+    /// The controls that it has; none for cameras without. Does not block.
+    ///
+    /// # Errors
+    /// [`Error::Gone`]; [`Error::System`].
+    fn controls(&self) -> Result<Vec<Control>, Error> {
+        Ok(Vec::new())
+    }
+
+    /// The choices of a menu control by their numbers; numbers that the menu leaves out are missing.
+    ///
+    /// # Errors
+    /// [`Error::Gone`]; [`Error::System`].
+    fn menu(&self, _control: &Control) -> Result<Vec<(i64, MenuItem)>, Error> {
+        Ok(Vec::new())
+    }
+
+    /// The values of controls (`V4L2_CID_*`), in their order.
+    ///
+    /// # Errors
+    /// [`Error::Unsupported`] for a control that it does not have; [`Error::Gone`]; [`Error::System`].
+    fn control_values(&self, ids: &[u32]) -> Result<Vec<i64>, Error> {
+        no_controls(self.info(), ids.first())?;
+        Ok(Vec::new())
+    }
+
+    /// Sets controls together and says what the device made of the values. May block for a transfer to the sensor. A
+    /// value shows [`Control::delay_frames`] later.
+    ///
+    /// # Errors
+    /// [`Error::Unsupported`] for a control that it does not have or that cannot have this value; [`Error::Busy`] for one
+    /// that cannot be set now; [`Error::Gone`]; [`Error::System`].
+    fn set_controls(&mut self, values: &[(u32, i64)]) -> Result<Vec<i64>, Error> {
+        no_controls(self.info(), values.first().map(|(id, _)| id))?;
+        Ok(Vec::new())
+    }
+
+    /// What is cropped, in samples; `None` for cameras that crop nothing.
+    ///
+    /// # Errors
+    /// [`Error::Gone`]; [`Error::System`].
+    fn crop(&self) -> Result<Option<Crop>, Error> {
+        Ok(None)
+    }
+
+    /// Crops, and says what the device made of it. Not while it is configured, where the size of frames follows.
+    ///
+    /// # Errors
+    /// [`Error::Unsupported`] for cameras that crop nothing; [`Error::Busy`]; [`Error::Gone`]; [`Error::System`].
+    fn set_crop(&mut self, _wanted: Rectangle) -> Result<Rectangle, Error> {
+        Err(Error::Unsupported { camera: self.info().id.clone(), reason: "it crops nothing".to_owned() })
+    }
+
+    /// Asks for events, which [`Camera::dequeue`] then brings; false for a kind that the device does not have.
+    ///
+    /// # Errors
+    /// [`Error::Gone`]; [`Error::System`].
+    fn watch(&mut self, _what: Watch) -> Result<bool, Error> {
+        Ok(false)
+    }
+
     /// Sets the mode and makes the slots; frees the slots of an earlier configuration (frames still held stay readable).
     ///
     /// # Errors
     /// [`Error::Busy`] when another program streams; [`Error::Unsupported`] when the device changes the mode into one
-    /// that is not raw or gives too few buffers; [`Error::State`] while streaming, and where a driver cannot free the
+    /// that is not known here or gives too few buffers; [`Error::State`] while streaming, and where a driver cannot free the
     /// earlier slots while frames of them are held; [`Error::Gone`]; [`Error::System`]. After an error it must be
     /// configured again.
     fn configure(&mut self, request: &StreamRequest) -> Result<StreamConfig, Error>;
@@ -140,4 +237,14 @@ pub trait Camera: Send {
     /// # Errors
     /// [`Error::System`] when the device refuses; a camera that is gone is stopped, not an error.
     fn stop(&mut self) -> Result<(), Error>;
+}
+
+fn no_controls(info: &CameraInfo, asked: Option<&u32>) -> Result<(), Error> {
+    match asked {
+        None => Ok(()),
+        Some(id) => Err(Error::Unsupported {
+            camera: info.id.clone(),
+            reason: format!("it has no control {id:#010x}"),
+        }),
+    }
 }

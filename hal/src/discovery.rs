@@ -3,6 +3,7 @@
 use std::fs;
 use std::path::{Path, PathBuf};
 
+use crate::camera::Camera;
 use crate::error::Error;
 use crate::v4l2::V4l2Camera;
 
@@ -19,7 +20,7 @@ pub struct Found {
 }
 
 impl Found {
-    /// Opens it as a raw camera.
+    /// Opens it as a camera.
     ///
     /// # Errors
     /// As [`V4l2Camera::open`].
@@ -50,7 +51,10 @@ pub fn list(root: &Path) -> Vec<Found> {
 /// Opens one device after the other and keeps those that are raw cameras this user may open. Each is opened when the
 /// iterator comes to it, and closed when it is dropped.
 pub fn usable(found: &[Found]) -> impl Iterator<Item = V4l2Camera> {
-    found.iter().filter_map(|found| found.open().ok())
+    let is_raw = |camera: &V4l2Camera| {
+        camera.modes().is_ok_and(|modes| modes.iter().any(|mode| mode.format.raw().is_some()))
+    };
+    found.iter().filter_map(|found| found.open().ok()).filter(is_raw)
 }
 
 /// The number of a `video` node; `None` for sub-devices, radios and what else the class holds.

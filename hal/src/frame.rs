@@ -1,11 +1,12 @@
 //! Frames: leases on a stream's slots.
 //!
-//! A slot is bound to its memory for life. A [`Frame`] holds its slot; when the last clone drops, the slot's number goes
-//! back to the stream's [`SlotPool`], from which the stream queues it to the device again. A pool that was replaced by
-//! a new configuration takes its slots back and forgets them.
+//! A slot is bound to its memory for life. A [`Frame`] holds its slot's memory; when the last clone drops, the slot's number
+//! goes back to the stream's [`SlotPool`], from which the stream queues it to the device again. A pool that was replaced by
+//! a new configuration is gone, and its frames are memory alone. Before memory must go back to a driver, all frames of a
+//! pool can be moved out of it ([`SlotPool::revoke`]).
 
-use std::sync::{Arc, Mutex, PoisonError};
-use std::time::Duration;
+use std::sync::{Arc, Mutex, PoisonError, Weak};
+use std::time::{Duration, Instant};
 
 use crate::error::Error;
 use crate::memory::{Buffer, ReadGuard};
@@ -60,7 +61,25 @@ impl SlotPool {
         if shot.offset.checked_add(shot.bytes_used)? > buffer.len() {
             return None;
         }
-        Some(Frame { lease: Arc::new(Lease { pool: Arc::clone(self), slot }), shot })
+        let lease = Lease { pool: Arc::downgrade(self), buffer: Arc::clone(buffer), slot };
+        Some(Frame { lease: Arc::new(lease), shot })
+    }
+
+    /// Moves the pictures of all frames that are out into memory of this process, so that the pool's own memory can go
+    /// back to where it came from; the frames stay readable. Waits for guards that are open, at most `patience` for all.
+    /// How many frames could not be moved.
+    ///
+    /// # Errors
+    /// [`Error::System`] when there is no memory for the copies.
+    pub fn revoke(&self, patience: Duration) -> Result<usize, Error> {
+        let begun = Instant::now();
+        let mut left = 0;
+        // A buffer that somebody else holds too is that of a frame.
+        for buffer in self.buffers.iter().filter(|buffer| Arc::strong_count(buffer) > 1) {
+            let moved = buffer.detach(patience.saturating_sub(begun.elapsed()))?;
+            left += usize::from(!moved);
+        }
+        Ok(left)
     }
 }
 
@@ -83,13 +102,16 @@ pub struct Shot {
 
 #[derive(Debug)]
 struct Lease {
-    pool: Arc<SlotPool>,
+    pool: Weak<SlotPool>,
+    buffer: Arc<Buffer>,
     slot: u32,
 }
 
 impl Drop for Lease {
     fn drop(&mut self) {
-        self.pool.returned.lock().unwrap_or_else(PoisonError::into_inner).push(self.slot);
+        if let Some(pool) = self.pool.upgrade() {
+            pool.returned.lock().unwrap_or_else(PoisonError::into_inner).push(self.slot);
+        }
     }
 }
 
@@ -127,8 +149,7 @@ impl Frame {
     /// # Errors
     /// [`Error::System`] when the kernel refuses the access.
     pub fn read(&self) -> Result<FrameBytes<'_>, Error> {
-        let buffer = &self.lease.pool.buffers[self.lease.slot as usize];
-        let guard = buffer.read()?;
+        let guard = self.lease.buffer.read()?;
         Ok(FrameBytes { guard, start: self.shot.offset, end: self.shot.offset + self.shot.bytes_used })
     }
 }

@@ -18,7 +18,7 @@ const VIRTUAL: &str = "virtual";
 pub enum CameraName {
     /// A device file, by its absolute path.
     Device(PathBuf),
-    /// The raw camera with this V4L2 bus information: the same whichever number its device file got. Of several raw
+    /// The camera with this V4L2 bus information: the same whichever number its device file got. Of several such
     /// device files on one bus it is the one with the lowest number.
     Bus(String),
     /// A virtual camera.
@@ -64,7 +64,7 @@ impl fmt::Display for CameraName {
 /// Opens a camera. Does not block.
 ///
 /// # Errors
-/// As [`V4l2Camera::open`] and [`VirtualCamera::new`]; [`Error::NotFound`] for a bus that no raw camera of this machine
+/// As [`V4l2Camera::open`] and [`VirtualCamera::new`]; [`Error::NotFound`] for a bus that no camera of this machine
 /// has, with those that there are.
 pub fn open(name: &CameraName) -> Result<Box<dyn Camera>, Error> {
     Ok(match name {
@@ -97,7 +97,7 @@ fn open_bus(root: &Path, bus: &str) -> Result<V4l2Camera, Error> {
     }
     let reason = match others.as_slice() {
         [] => "this machine has no V4L2 video devices".to_owned(),
-        others => format!("no raw camera has this bus; looked at: {}", others.join("; ")),
+        others => format!("no camera has this bus; looked at: {}", others.join("; ")),
     };
     Err(Error::NotFound { camera: wanted, reason })
 }

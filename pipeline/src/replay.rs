@@ -97,7 +97,7 @@ impl ReplayCamera {
 
     fn mode(&self) -> Mode {
         Mode {
-            format: format(&self.geometry),
+            format: format(&self.geometry).into(),
             width: self.geometry.width,
             height: self.geometry.height,
             frame_interval: Some(self.interval),
@@ -144,6 +144,7 @@ impl Camera for ReplayCamera {
             slots,
             held,
             frame_interval: Some(self.interval),
+            colorimetry: None,
         };
         self.stream = Some(Stream {
             config,

@@ -7,21 +7,23 @@ use latent_isp::{CfaPattern, Packing, RawGeometry, SensorColour};
 
 use crate::library::Shot;
 
-/// A stream's frames as raw pictures. A sensor that is not calibrated counts from 0 to the full code.
-pub fn geometry(config: &StreamConfig, sensor: &Sensor) -> RawGeometry {
-    let bits = config.format.bits;
+/// A stream's frames as raw pictures; `None` for pictures that the camera developed. A sensor that is not calibrated
+/// counts from 0 to the full code.
+pub fn geometry(config: &StreamConfig, sensor: &Sensor) -> Option<RawGeometry> {
+    let format = config.format.raw()?;
+    let bits = format.bits;
     let full = u16::MAX >> (16 - u32::from(bits.clamp(1, 16)));
-    RawGeometry {
+    Some(RawGeometry {
         width: config.width,
         height: config.height,
         stride_bytes: config.stride_bytes,
         bits,
-        packing: match config.format.packing {
+        packing: match format.packing {
             latent_hal::Packing::Bytes => Packing::Bytes,
             latent_hal::Packing::Le16 => Packing::Le16,
             latent_hal::Packing::Mipi => Packing::Mipi,
         },
-        pattern: match config.format.pattern {
+        pattern: match format.pattern {
             latent_hal::CfaPattern::Rggb => CfaPattern::Rggb,
             latent_hal::CfaPattern::Grbg => CfaPattern::Grbg,
             latent_hal::CfaPattern::Gbrg => CfaPattern::Gbrg,
@@ -29,7 +31,7 @@ pub fn geometry(config: &StreamConfig, sensor: &Sensor) -> RawGeometry {
         },
         black: sensor.black.unwrap_or(0),
         white: sensor.white.unwrap_or(full),
-    }
+    })
 }
 
 /// The colours of a sensor that is calibrated.

@@ -58,7 +58,7 @@ fn a_file_is_a_camera() {
     assert_eq!((info.sensor.black, info.sensor.white, info.sensor.matrix), (Some(64), None, None));
     let modes = camera.modes().unwrap();
     assert_eq!(modes.len(), 1);
-    let format = RawFormat { pattern: CfaPattern::Grbg, bits: 10, packing: Packing::Le16 };
+    let format = RawFormat { pattern: CfaPattern::Grbg, bits: 10, packing: Packing::Le16 }.into();
     assert_eq!((modes[0].format, modes[0].width, modes[0].height), (format, 6, 4));
     assert_eq!(modes[0].frame_interval.unwrap().as_millis(), 33);
 

@@ -9,13 +9,13 @@ use nix::sys::stat::fstat;
 
 /// A shared mapping; writable only where this process makes the pictures itself.
 #[derive(Debug)]
-pub(super) enum Mapping {
+pub(crate) enum Mapping {
     ReadOnly(Mmap),
     ReadWrite(MmapMut),
 }
 
 impl Mapping {
-    pub(super) fn read_only(file: &impl AsFd, len: usize) -> io::Result<Self> {
+    pub(crate) fn read_only(file: &impl AsFd, len: usize) -> io::Result<Self> {
         check_len(file, len)?;
         // SAFETY: the file holds at least `len` bytes (checked above), and DMA-bufs and this crate's memfds never
         // shrink. Bytes change under the mapping only while a device or a `WriteGuard` owns the slot; the stream lends
@@ -24,21 +24,21 @@ impl Mapping {
         Ok(Self::ReadOnly(map))
     }
 
-    pub(super) fn read_write(file: &impl AsFd, len: usize) -> io::Result<Self> {
+    pub(crate) fn read_write(file: &impl AsFd, len: usize) -> io::Result<Self> {
         check_len(file, len)?;
         // SAFETY: as above; `Buffer` holds the mapping in a lock, so that a writer in this process is alone.
         let map = unsafe { MmapOptions::new().len(len).map_mut(file.as_fd().as_raw_fd()) }?;
         Ok(Self::ReadWrite(map))
     }
 
-    pub(super) fn bytes(&self) -> &[u8] {
+    pub(crate) fn bytes(&self) -> &[u8] {
         match self {
             Self::ReadOnly(map) => map,
             Self::ReadWrite(map) => map,
         }
     }
 
-    pub(super) fn bytes_mut(&mut self) -> &mut [u8] {
+    pub(crate) fn bytes_mut(&mut self) -> &mut [u8] {
         match self {
             Self::ReadOnly(_) => &mut [],
             Self::ReadWrite(map) => map,

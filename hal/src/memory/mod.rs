@@ -5,12 +5,16 @@
 //! <https://docs.kernel.org/driver-api/dma-buf.html#cpu-access-to-dma-buffer-objects>. Memory may be uncached: read each
 //! line once.
 
+mod fence;
+mod ledger;
 mod mapping;
+mod source;
 mod sync;
 mod udmabuf;
 
-use std::os::fd::{AsFd, BorrowedFd, OwnedFd};
-use std::sync::{RwLock, RwLockReadGuard, RwLockWriteGuard};
+use std::os::fd::{AsFd, OwnedFd};
+use std::sync::{Arc, PoisonError, RwLock, RwLockReadGuard, RwLockWriteGuard, TryLockError};
+use std::time::{Duration, Instant};
 
 use nix::errno::Errno;
 use nix::fcntl::{FcntlArg, SealFlag, fcntl};
@@ -18,28 +22,43 @@ use nix::sys::memfd::{MFdFlags, memfd_create};
 use nix::unistd::{SysconfVar, sysconf};
 
 use crate::error::Error;
-use mapping::Mapping;
+pub use fence::{Access, Fence};
+pub(crate) use ledger::budget_left;
+pub use ledger::{Ledger, ledger};
+pub(crate) use mapping::Mapping;
+pub use source::{Offer, Probe, Source, choose, sources};
 use sync::{Direction, Window};
 
 /// What kind of memory a [`Buffer`] is.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum MemoryKind {
-    /// Exported by a driver (V4L2 `EXPBUF`).
+    /// Exported by a driver (V4L2 `EXPBUF`), or handed over by another process.
     Exported,
+    /// Of a DMA-buf heap: devices can import it.
+    Heap,
     /// Pages of a memfd that `/dev/udmabuf` made a DMA-buf of: devices can import it.
     Udmabuf,
     /// A plain memfd: no device can use it, no cache needs care.
     Memfd,
 }
 
+/// The memory itself, which revocation exchanges.
+#[derive(Debug)]
+struct Pages {
+    file: Arc<OwnedFd>,
+    mapping: Mapping,
+    /// The kernel wants to know of the CPU's accesses: it is a DMA-buf.
+    bracketed: bool,
+}
+
 /// One piece of frame memory, mapped for its life.
 #[derive(Debug)]
 pub struct Buffer {
-    file: OwnedFd,
-    mapping: RwLock<Mapping>,
+    pages: RwLock<Pages>,
     len: usize,
     kind: MemoryKind,
     name: String,
+    _entry: ledger::Entry,
 }
 
 impl Buffer {
@@ -50,7 +69,10 @@ impl Buffer {
     pub fn from_exported(file: OwnedFd, len: usize, name: impl Into<String>) -> Result<Self, Error> {
         let name = name.into();
         let mapping = Mapping::read_only(&file, len).map_err(|error| map_failed(&name, len, &error))?;
-        Ok(Self { file, mapping: RwLock::new(mapping), len, kind: MemoryKind::Exported, name })
+        let file = Arc::new(file);
+        // A file that is no DMA-buf (a memfd of another process) has no caches to care for.
+        let bracketed = !matches!(Window::open(&file, Direction::Read), Err(Errno::ENOTTY));
+        Ok(Self::new(Pages { file, mapping, bracketed }, len, MemoryKind::Exported, name))
     }
 
     /// New zeroed memory of `len` bytes that this process may write: a DMA-buf from `/dev/udmabuf` where that is there
@@ -60,25 +82,73 @@ impl Buffer {
     /// [`Error::System`] when the system gives no memory.
     pub fn allocate(len: usize, name: impl Into<String>) -> Result<Self, Error> {
         let name = name.into();
-        let size = len.max(1).checked_next_multiple_of(page_size());
-        let Some((rounded, end)) = size.and_then(|size| Some((size, i64::try_from(size).ok()?))) else {
-            return Err(failed(&name, "memfd_create", Errno::EFBIG, len));
-        };
-        let flags = MFdFlags::MFD_ALLOW_SEALING | MFdFlags::MFD_CLOEXEC;
-        // Not under the buffer's own name: it may be longer than the kernel allows here.
-        let memory = memfd_create(c"latent-frame", flags)
-            .map_err(|errno| failed(&name, "memfd_create", errno, len))?;
-        nix::unistd::ftruncate(&memory, end).map_err(|errno| failed(&name, "ftruncate", errno, rounded))?;
-        // Mappings rely on it: a file that shrinks under them is a crash.
-        fcntl(&memory, FcntlArg::F_ADD_SEALS(SealFlag::F_SEAL_SHRINK))
-            .map_err(|errno| failed(&name, "F_ADD_SEALS", errno, len))?;
+        let (memory, rounded) = sealed_memfd(&name, len)?;
         let (file, kind) = match udmabuf::from_memfd(&memory, rounded) {
-            Some(dma_buf) => (dma_buf, MemoryKind::Udmabuf),
-            None => (memory, MemoryKind::Memfd),
+            Ok(dma_buf) => (dma_buf, MemoryKind::Udmabuf),
+            Err(_) => (memory, MemoryKind::Memfd),
         };
-        let mapping =
-            Mapping::read_write(&file, len.max(1)).map_err(|error| map_failed(&name, len, &error))?;
-        Ok(Self { file, mapping: RwLock::new(mapping), len, kind, name })
+        Self::own(file, len, kind, name.clone()).map_err(|error| map_failed(&name, len, &error))
+    }
+
+    /// Maps memory that this process made.
+    fn own(file: OwnedFd, len: usize, kind: MemoryKind, name: String) -> std::io::Result<Self> {
+        let mapping = Mapping::read_write(&file, len.max(1))?;
+        let pages = Pages { file: Arc::new(file), mapping, bracketed: kind != MemoryKind::Memfd };
+        Ok(Self::new(pages, len, kind, name))
+    }
+
+    fn new(pages: Pages, len: usize, kind: MemoryKind, name: String) -> Self {
+        Self { pages: RwLock::new(pages), len, kind, name, _entry: ledger::Entry::new(len) }
+    }
+
+    /// The file, for those who import it.
+    pub fn file(&self) -> Arc<OwnedFd> {
+        Arc::clone(&self.pages.read().unwrap_or_else(PoisonError::into_inner).file)
+    }
+
+    /// What must be done before an access of this kind; `None` where there is nothing to wait for.
+    ///
+    /// # Errors
+    /// [`Error::System`] when the kernel does not tell.
+    pub fn fence(&self, access: Access) -> Result<Option<Fence>, Error> {
+        Fence::of(self.file().as_fd(), access)
+            .map_err(|errno| failed(&self.name, "DMA_BUF_IOCTL_EXPORT_SYNC_FILE", errno, self.len))
+    }
+
+    /// Makes later users of this memory wait for `fence`, whose owner accesses it in this way.
+    ///
+    /// # Errors
+    /// [`Error::System`] when the kernel refuses it.
+    pub fn add_fence(&self, fence: &Fence, access: Access) -> Result<(), Error> {
+        fence
+            .attach(self.file().as_fd(), access)
+            .map_err(|errno| failed(&self.name, "DMA_BUF_IOCTL_IMPORT_SYNC_FILE", errno, self.len))
+    }
+
+    /// Moves the bytes into memory of this process alone and lets the driver's or heap's memory go. Readers go on with
+    /// the copy; waits for guards that are open, at most `patience`. False when one was still open then: nothing is moved.
+    ///
+    /// # Errors
+    /// [`Error::System`] when there is no memory for the copy.
+    pub fn detach(&self, patience: Duration) -> Result<bool, Error> {
+        const PAUSE: Duration = Duration::from_millis(1);
+        let begun = Instant::now();
+        let mut pages = loop {
+            match self.pages.try_write() {
+                Ok(pages) => break pages,
+                Err(TryLockError::Poisoned(poisoned)) => break poisoned.into_inner(),
+                Err(TryLockError::WouldBlock) if begun.elapsed() >= patience => return Ok(false),
+                Err(TryLockError::WouldBlock) => std::thread::sleep(PAUSE),
+            }
+        };
+        let (file, _) = sealed_memfd(&self.name, self.len)?;
+        let mut mapping = Mapping::read_write(&file, self.len.max(1))
+            .map_err(|error| map_failed(&self.name, self.len, &error))?;
+        let window = self.window(&pages, Direction::Read)?;
+        mapping.bytes_mut()[..self.len].copy_from_slice(&pages.mapping.bytes()[..self.len]);
+        drop(window);
+        *pages = Pages { file: Arc::new(file), mapping, bracketed: false };
+        Ok(true)
     }
 
     /// Bytes.
@@ -102,12 +172,12 @@ impl Buffer {
     /// # Errors
     /// [`Error::System`] when the kernel refuses the access.
     pub fn read(&self) -> Result<ReadGuard<'_>, Error> {
-        let lock = self.mapping.read().unwrap_or_else(std::sync::PoisonError::into_inner);
-        let window = self.window(Direction::Read)?;
+        let lock = self.pages.read().unwrap_or_else(PoisonError::into_inner);
+        let window = self.window(&lock, Direction::Read)?;
         Ok(ReadGuard { lock, len: self.len, _window: window })
     }
 
-    /// Opens the window in which this process alone may write the bytes. Only for memory from [`Buffer::allocate`].
+    /// Opens the window in which this process alone may write the bytes. Not for memory that a driver exported.
     ///
     /// # Errors
     /// [`Error::State`] for memory that a driver exported; [`Error::System`] when the kernel refuses the access.
@@ -119,34 +189,36 @@ impl Buffer {
                 reason: "memory that a driver exported is mapped for reading only",
             });
         }
-        let lock = self.mapping.write().unwrap_or_else(std::sync::PoisonError::into_inner);
-        let window = self.window(Direction::Write)?;
+        let lock = self.pages.write().unwrap_or_else(PoisonError::into_inner);
+        let window = self.window(&lock, Direction::Write)?;
         Ok(WriteGuard { lock, len: self.len, _window: window })
     }
 
-    fn window(&self, direction: Direction) -> Result<Option<Window<'_>>, Error> {
-        if self.kind == MemoryKind::Memfd {
+    fn window(&self, pages: &Pages, direction: Direction) -> Result<Option<Window>, Error> {
+        if !pages.bracketed {
             return Ok(None);
         }
-        Window::open(self.file.as_fd(), direction)
+        Window::open(&pages.file, direction)
             .map(Some)
             .map_err(|errno| failed(&self.name, "DMA_BUF_IOCTL_SYNC", errno, self.len))
     }
 }
 
-impl AsFd for Buffer {
-    fn as_fd(&self) -> BorrowedFd<'_> {
-        self.file.as_fd()
-    }
-}
-
-/// The most memory that a stream may take on this machine, whatever its caller wants to hold: half of what the machine
-/// has, and never more than 1 GiB.
-pub(crate) fn stream_limit_bytes() -> usize {
-    const MOST: usize = 1 << 30;
-    let pages = sysconf(SysconfVar::_PHYS_PAGES).ok().flatten();
-    let pages = pages.and_then(|pages| usize::try_from(pages).ok()).unwrap_or(usize::MAX);
-    (pages.saturating_mul(page_size()) / 2).min(MOST)
+/// A memfd of at least `len` bytes that never shrinks, since mappings rely on it: a file that shrinks under them is a
+/// crash. Its size, whole pages, comes with it.
+fn sealed_memfd(name: &str, len: usize) -> Result<(OwnedFd, usize), Error> {
+    let size = len.max(1).checked_next_multiple_of(page_size());
+    let Some((rounded, end)) = size.and_then(|size| Some((size, i64::try_from(size).ok()?))) else {
+        return Err(failed(name, "memfd_create", Errno::EFBIG, len));
+    };
+    let flags = MFdFlags::MFD_ALLOW_SEALING | MFdFlags::MFD_CLOEXEC;
+    // Not under the buffer's own name: it may be longer than the kernel allows here.
+    let memory =
+        memfd_create(c"latent-frame", flags).map_err(|errno| failed(name, "memfd_create", errno, len))?;
+    nix::unistd::ftruncate(&memory, end).map_err(|errno| failed(name, "ftruncate", errno, rounded))?;
+    fcntl(&memory, FcntlArg::F_ADD_SEALS(SealFlag::F_SEAL_SHRINK))
+        .map_err(|errno| failed(name, "F_ADD_SEALS", errno, len))?;
+    Ok((memory, rounded))
 }
 
 /// Bytes of a page of this kernel: 4, 16 or 64 KiB.
@@ -168,8 +240,8 @@ fn map_failed(name: &str, len: usize, error: &std::io::Error) -> Error {
 #[derive(Debug)]
 pub struct ReadGuard<'a> {
     // First, so that the window closes before the lock opens.
-    _window: Option<Window<'a>>,
-    lock: RwLockReadGuard<'a, Mapping>,
+    _window: Option<Window>,
+    lock: RwLockReadGuard<'a, Pages>,
     len: usize,
 }
 
@@ -177,7 +249,7 @@ impl std::ops::Deref for ReadGuard<'_> {
     type Target = [u8];
 
     fn deref(&self) -> &[u8] {
-        &self.lock.bytes()[..self.len]
+        &self.lock.mapping.bytes()[..self.len]
     }
 }
 
@@ -185,8 +257,8 @@ impl std::ops::Deref for ReadGuard<'_> {
 #[derive(Debug)]
 pub struct WriteGuard<'a> {
     // First, so that the window closes before the lock opens.
-    _window: Option<Window<'a>>,
-    lock: RwLockWriteGuard<'a, Mapping>,
+    _window: Option<Window>,
+    lock: RwLockWriteGuard<'a, Pages>,
     len: usize,
 }
 
@@ -194,14 +266,14 @@ impl std::ops::Deref for WriteGuard<'_> {
     type Target = [u8];
 
     fn deref(&self) -> &[u8] {
-        &self.lock.bytes()[..self.len]
+        &self.lock.mapping.bytes()[..self.len]
     }
 }
 
 impl std::ops::DerefMut for WriteGuard<'_> {
     fn deref_mut(&mut self) -> &mut [u8] {
         let len = self.len;
-        &mut self.lock.bytes_mut()[..len]
+        &mut self.lock.mapping.bytes_mut()[..len]
     }
 }
 
@@ -231,14 +303,37 @@ mod tests {
     #[test]
     fn memory_does_not_shrink_under_its_mapping() {
         let buffer = Buffer::allocate(8192, "test").unwrap();
-        assert!(nix::unistd::ftruncate(&buffer, 0).is_err());
+        assert!(nix::unistd::ftruncate(buffer.file(), 0).is_err());
         assert_eq!(buffer.read().unwrap()[8191], 0);
     }
 
     #[test]
-    fn limits_are_whole_and_not_nothing() {
+    fn pages_are_whole() {
         assert!(page_size().is_power_of_two() && page_size() >= 4096);
-        assert!((1 << 20..=1 << 30).contains(&stream_limit_bytes()));
+    }
+
+    #[test]
+    fn detached_memory_keeps_its_bytes_and_lets_the_file_go() {
+        let memory = memfd_create("test", MFdFlags::MFD_CLOEXEC).unwrap();
+        nix::unistd::ftruncate(&memory, 8192).unwrap();
+        nix::unistd::write(&memory, &[9; 5000]).unwrap();
+        let buffer = Buffer::from_exported(memory, 5000, "test").unwrap();
+        let before = nix::sys::stat::fstat(buffer.file()).unwrap().st_ino;
+        assert!(buffer.detach(Duration::ZERO).unwrap());
+        assert!(buffer.read().unwrap().iter().all(|byte| *byte == 9));
+        assert_ne!(nix::sys::stat::fstat(buffer.file()).unwrap().st_ino, before);
+        assert!(buffer.write().is_err(), "the copy is a picture as well");
+    }
+
+    #[test]
+    fn detaching_waits_for_a_reader_no_longer_than_it_may() {
+        let buffer = Buffer::allocate(4096, "test").unwrap();
+        let guard = buffer.read().unwrap();
+        let begun = Instant::now();
+        assert!(!buffer.detach(Duration::from_millis(20)).unwrap());
+        assert!(begun.elapsed() >= Duration::from_millis(20));
+        drop(guard);
+        assert!(buffer.detach(Duration::ZERO).unwrap());
     }
 
     #[test]

@@ -9,7 +9,7 @@
 mod exposure;
 mod noise;
 mod options;
-mod packing;
+pub(crate) mod packing;
 mod plate;
 mod scene;
 mod sensor;
@@ -96,7 +96,7 @@ impl VirtualCamera {
 
     fn mode(&self) -> Mode {
         Mode {
-            format: self.options.format,
+            format: self.options.format.into(),
             width: self.options.width,
             height: self.options.height,
             frame_interval: Some(self.options.frame_interval()),
@@ -165,8 +165,17 @@ impl Camera for VirtualCamera {
             self.exposer = Some(Arc::new(Exposer::new(&self.options)));
         }
         let held = request.held.min(slots.saturating_sub(OWN_SLOTS));
-        let config =
-            StreamConfig { format, width, height, stride_bytes, size_bytes, slots, held, frame_interval };
+        let config = StreamConfig {
+            format,
+            width,
+            height,
+            stride_bytes,
+            size_bytes,
+            slots,
+            held,
+            frame_interval,
+            colorimetry: None,
+        };
         self.configured = Some(Configured { config, pool, idle: (0..slots).collect(), producer: None });
         Ok(config)
     }

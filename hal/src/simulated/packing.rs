@@ -3,7 +3,7 @@
 use crate::format::{Packing, RawFormat};
 
 /// Writes a row of samples; what `out` has beyond them stays as it is.
-pub(super) fn pack(format: RawFormat, row: &[u16], out: &mut [u8]) {
+pub(crate) fn pack(format: RawFormat, row: &[u16], out: &mut [u8]) {
     match (format.packing, format.bits) {
         (Packing::Bytes, _) => {
             for (byte, sample) in out.iter_mut().zip(row) {

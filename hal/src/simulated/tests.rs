@@ -38,15 +38,15 @@ fn the_camera_says_what_it_is() {
     assert!(default.info().simulated);
     let mode = default.modes().unwrap();
     assert_eq!(mode.len(), 1);
-    assert_eq!((mode[0].width, mode[0].height, mode[0].format.bits), (4000, 3000, 10));
-    assert_eq!(mode[0].format.packing, Packing::Le16);
+    assert_eq!((mode[0].width, mode[0].height, mode[0].format.bits()), (4000, 3000, 10));
+    assert_eq!(mode[0].format.raw().unwrap().packing, Packing::Le16);
     let sensor = default.info().sensor;
     assert_eq!((sensor.black, sensor.white, sensor.matrix), (Some(64), Some(1023), Some(MATRIX)));
 
     let other = camera("size=64x48,bits=12,pattern=bggr");
     assert_eq!(other.info().id, "virtual:size=64x48,bits=12,pattern=BGGR");
     assert_eq!(other.info().sensor.black, Some(256));
-    assert_eq!(other.modes().unwrap()[0].format.pattern, CfaPattern::Bggr);
+    assert_eq!(other.modes().unwrap()[0].format.raw().unwrap().pattern, CfaPattern::Bggr);
 }
 
 #[test]

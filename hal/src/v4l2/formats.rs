@@ -1,7 +1,7 @@
-//! The table between V4L2 pixel formats (fourcc) and raw Bayer formats:
-//! <https://docs.kernel.org/userspace-api/media/v4l/pixfmt-bayer.html>.
+//! The table between V4L2 pixel formats (fourcc) and ours:
+//! <https://docs.kernel.org/userspace-api/media/v4l/pixfmt.html>.
 
-use crate::format::{CfaPattern, Packing, RawFormat};
+use crate::format::{CfaPattern, Packing, PixelFormat, RawFormat, YuvFormat};
 
 use CfaPattern::{Bggr, Gbrg, Grbg, Rggb};
 use Packing::{Bytes, Le16, Mipi};
@@ -42,16 +42,40 @@ const TABLE: [(&[u8; 4], CfaPattern, u8, Packing); 32] = [
     (b"RG16", Rggb, 16, Le16),
 ];
 
-/// The raw format behind a fourcc; `None` for formats that are not raw Bayer.
-pub(super) fn from_fourcc(fourcc: u32) -> Option<RawFormat> {
-    let (_, pattern, bits, packing) = TABLE.iter().find(|row| u32::from_le_bytes(*row.0) == fourcc)?;
-    Some(RawFormat { pattern: *pattern, bits: *bits, packing: *packing })
+/// Formats that a camera developed, in one memory plane each. Those of several memory planes (`NM12` and its like) are
+/// left out: drivers that have them have their one-plane twins too.
+const DEVELOPED: [(&[u8; 4], PixelFormat); 12] = [
+    (b"YUYV", PixelFormat::Yuv(YuvFormat::Yuyv)),
+    (b"YVYU", PixelFormat::Yuv(YuvFormat::Yvyu)),
+    (b"UYVY", PixelFormat::Yuv(YuvFormat::Uyvy)),
+    (b"VYUY", PixelFormat::Yuv(YuvFormat::Vyuy)),
+    (b"NV12", PixelFormat::Yuv(YuvFormat::Nv12)),
+    (b"NV21", PixelFormat::Yuv(YuvFormat::Nv21)),
+    (b"NV16", PixelFormat::Yuv(YuvFormat::Nv16)),
+    (b"NV61", PixelFormat::Yuv(YuvFormat::Nv61)),
+    (b"YU12", PixelFormat::Yuv(YuvFormat::Yuv420)),
+    (b"YV12", PixelFormat::Yuv(YuvFormat::Yvu420)),
+    (b"MJPG", PixelFormat::Jpeg),
+    (b"JPEG", PixelFormat::Jpeg),
+];
+
+/// The format behind a fourcc; `None` for formats that are of no use here.
+pub(crate) fn from_fourcc(fourcc: u32) -> Option<PixelFormat> {
+    let named = |name: &[u8; 4]| u32::from_le_bytes(*name) == fourcc;
+    let raw = TABLE
+        .iter()
+        .find(|row| named(row.0))
+        .map(|&(_, pattern, bits, packing)| PixelFormat::Raw(RawFormat { pattern, bits, packing }));
+    raw.or_else(|| DEVELOPED.iter().find(|row| named(row.0)).map(|row| row.1))
 }
 
-/// The fourcc of a raw format; `None` for depths and packings that V4L2 has no name for.
-pub(super) fn to_fourcc(format: RawFormat) -> Option<u32> {
-    let wanted = (format.pattern, format.bits, format.packing);
-    TABLE.iter().find(|row| (row.1, row.2, row.3) == wanted).map(|row| u32::from_le_bytes(*row.0))
+/// The fourccs of a format, the usual one first; none for depths and packings that V4L2 has no name for.
+pub(super) fn to_fourccs(format: PixelFormat) -> impl Iterator<Item = u32> {
+    let raw = TABLE.iter().filter(move |row| {
+        format == PixelFormat::Raw(RawFormat { pattern: row.1, bits: row.2, packing: row.3 })
+    });
+    let developed = DEVELOPED.iter().filter(move |row| row.1 == format);
+    raw.map(|row| row.0).chain(developed.map(|row| row.0)).map(|name| u32::from_le_bytes(*name))
 }
 
 /// A fourcc for people: `RG10`, `Y16-BE` for the big-endian bit, `\x01` for bytes that cannot be printed.
@@ -78,13 +102,22 @@ mod tests {
     use super::*;
     use proptest::prelude::*;
 
+    fn to_fourcc(format: RawFormat) -> Option<u32> {
+        to_fourccs(format.into()).next()
+    }
+
     #[test]
     fn every_row_leads_there_and_back() {
         for (fourcc, pattern, bits, packing) in TABLE {
             let format = RawFormat { pattern, bits, packing };
             let fourcc = u32::from_le_bytes(*fourcc);
-            assert_eq!(from_fourcc(fourcc), Some(format));
+            assert_eq!(from_fourcc(fourcc), Some(format.into()));
             assert_eq!(to_fourcc(format), Some(fourcc));
+        }
+        for (fourcc, format) in DEVELOPED {
+            let fourcc = u32::from_le_bytes(*fourcc);
+            assert_eq!(from_fourcc(fourcc), Some(format));
+            assert!(to_fourccs(format).any(|found| found == fourcc));
         }
     }
 
@@ -110,14 +143,14 @@ mod tests {
     #[test]
     fn the_irregular_names_are_the_kernels() {
         // GRBG is `BA` at 10 and 12 bit and `GR` above; BGGR is `BA81` at 8 bit and `BYR2` at 16.
-        let format = |name: &[u8; 4]| from_fourcc(u32::from_le_bytes(*name)).unwrap();
+        let format = |name: &[u8; 4]| from_fourcc(u32::from_le_bytes(*name)).unwrap().raw().unwrap();
         assert_eq!(format(b"BA10"), RawFormat { pattern: Grbg, bits: 10, packing: Le16 });
         assert_eq!(format(b"BA12"), RawFormat { pattern: Grbg, bits: 12, packing: Le16 });
         assert_eq!(format(b"GR14"), RawFormat { pattern: Grbg, bits: 14, packing: Le16 });
         assert_eq!(format(b"BA81"), RawFormat { pattern: Bggr, bits: 8, packing: Bytes });
         assert_eq!(format(b"BYR2"), RawFormat { pattern: Bggr, bits: 16, packing: Le16 });
         assert_eq!(format(b"pgAA"), RawFormat { pattern: Grbg, bits: 10, packing: Mipi });
-        assert_eq!(from_fourcc(u32::from_le_bytes(*b"YUYV")), None);
+        assert_eq!(from_fourcc(u32::from_le_bytes(*b"H264")), None);
     }
 
     #[test]

@@ -3,17 +3,21 @@
 
 use std::time::Duration;
 
-use v4l2r::{Format, bindings};
+use v4l2r::bindings;
 
 use super::formats;
-use super::queue::Filled;
-use crate::format::RawFormat;
+use crate::color::Colorimetry;
+use crate::format::PixelFormat;
 use crate::frame::Shot;
+use crate::kernel::{Filled, Format};
+
+/// No JPEG picture is shorter: its first and last marker, and something between them.
+const SHORTEST_JPEG: usize = 100;
 
 /// The checked layout of a stream's frames.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(super) struct Layout {
-    pub(super) format: RawFormat,
+    pub(super) format: PixelFormat,
     pub(super) width: u32,
     pub(super) height: u32,
     /// Bytes from row to row.
@@ -22,20 +26,24 @@ pub(super) struct Layout {
     pub(super) size: usize,
     /// Bytes up to the end of the last row: what a picture must at least have.
     pub(super) needed: usize,
+    /// What its numbers mean; `None` for raw pictures.
+    pub(super) colorimetry: Option<Colorimetry>,
+    /// From frame to frame, where the driver tells.
+    pub(super) interval: Option<Duration>,
 }
 
 impl Layout {
     /// Checks what a driver answered to `VIDIOC_S_FMT`; the error says what is wrong with it.
     pub(super) fn check(answer: &Format) -> Result<Self, String> {
-        let fourcc = answer.pixelformat.to_u32();
+        let fourcc = answer.fourcc;
         let (width, height) = (answer.width, answer.height);
         let format = formats::from_fourcc(fourcc).ok_or_else(|| {
-            format!("the driver changed the format to {}, which is not raw", formats::name(fourcc))
+            format!("the driver changed the format to {}, which is not known here", formats::name(fourcc))
         })?;
-        let [plane] = answer.plane_fmt.as_slice() else {
-            return Err(format!("{} memory planes for a raw picture, not 1", answer.plane_fmt.len()));
+        let [plane] = answer.planes.as_slice() else {
+            return Err(format!("{} memory planes for a picture, not 1", answer.planes.len()));
         };
-        let (stride, size) = (plane.bytesperline as usize, plane.sizeimage as usize);
+        let (stride, size) = (plane.stride as usize, plane.size as usize);
         if width == 0 || height == 0 {
             return Err(format!("the driver says that a picture has {width}x{height} samples"));
         }
@@ -46,13 +54,17 @@ impl Layout {
                 formats::name(fourcc)
             ));
         }
-        let rows_before_last = (height - 1) as usize;
-        match stride.checked_mul(rows_before_last).and_then(|bytes| bytes.checked_add(row)) {
-            Some(needed) if needed <= size => Ok(Self { format, width, height, stride, size, needed }),
-            _ => Err(format!(
+        let planes = format.planes(width, height, stride);
+        let needed = planes.iter().map(|plane| plane.end()).max().unwrap_or(SHORTEST_JPEG);
+        if needed > size {
+            return Err(format!(
                 "the driver says {size} bytes a frame, too few for {height} rows of {stride} bytes"
-            )),
+            ));
         }
+        let colorimetry = format.raw().is_none().then(|| {
+            Colorimetry::from_v4l2(answer.colorspace, answer.transfer, answer.encoding, answer.quantization)
+        });
+        Ok(Self { format, width, height, stride, size, needed, colorimetry, interval: None })
     }
 
     /// The frame in a buffer of `length` bytes that came back, or what is wrong with it. `now` (CLOCK_MONOTONIC) stands
@@ -96,14 +108,13 @@ fn time(filled: &Filled, now: Duration) -> (Duration, bool) {
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::format::{CfaPattern, Packing};
+    use crate::format::{CfaPattern, Packing, RawFormat, YuvFormat};
+    use crate::kernel::PlaneFormat;
     use proptest::prelude::*;
-    use v4l2r::PlaneLayout;
 
     fn answer(fourcc: &[u8; 4], width: u32, height: u32, planes: &[(u32, u32)]) -> Format {
-        let plane_fmt =
-            planes.iter().map(|&(bytesperline, sizeimage)| PlaneLayout { sizeimage, bytesperline }).collect();
-        Format { width, height, pixelformat: fourcc.into(), plane_fmt }
+        let planes = planes.iter().map(|&(stride, size)| PlaneFormat { stride, size }).collect();
+        Format { width, height, fourcc: u32::from_le_bytes(*fourcc), planes, ..Default::default() }
     }
 
     fn layout() -> Layout {
@@ -119,12 +130,14 @@ mod tests {
     #[test]
     fn the_drivers_numbers_are_kept() {
         let wanted = Layout {
-            format: RawFormat { pattern: CfaPattern::Rggb, bits: 10, packing: Packing::Le16 },
+            format: RawFormat { pattern: CfaPattern::Rggb, bits: 10, packing: Packing::Le16 }.into(),
             width: 4,
             height: 3,
             stride: 12,
             size: 40,
             needed: 32,
+            colorimetry: None,
+            interval: None,
         };
         assert_eq!(layout(), wanted);
     }
@@ -132,7 +145,9 @@ mod tests {
     #[test]
     fn answers_that_make_no_raw_picture_are_refused() {
         let cases = [
-            (answer(b"YUYV", 4, 3, &[(8, 24)]), "not raw"),
+            (answer(b"H264", 4, 3, &[(8, 24)]), "not known"),
+            (answer(b"NV12", 4, 4, &[(4, 23)]), "too few"),
+            (answer(b"MJPG", 4, 4, &[(0, 50)]), "too few"),
             (answer(b"RG10", 4, 3, &[]), "0 memory planes"),
             (answer(b"RG10", 4, 3, &[(8, 24), (8, 24)]), "2 memory planes"),
             (answer(b"RG10", 0, 3, &[(8, 24)]), "0x3"),
@@ -147,6 +162,17 @@ mod tests {
             let refusal = Layout::check(&answer).unwrap_err();
             assert!(refusal.contains(text), "{refusal}");
         }
+    }
+
+    #[test]
+    fn developed_pictures_have_all_their_planes_and_a_colour_space() {
+        let nv12 = Layout::check(&answer(b"NV12", 4, 4, &[(6, 36)])).unwrap();
+        assert_eq!((nv12.format, nv12.needed), (PixelFormat::Yuv(YuvFormat::Nv12), 34));
+        assert_eq!(nv12.colorimetry, Some(Colorimetry::from_v4l2(0, 0, 0, 0)));
+        let jpeg = Layout::check(&answer(b"MJPG", 640, 480, &[(0, 614_400)])).unwrap();
+        assert_eq!((jpeg.format, jpeg.stride), (PixelFormat::Jpeg, 0));
+        assert!(jpeg.judge(&filled(0, 5000, 0), 614_400, 0, NOW).is_ok());
+        assert!(jpeg.judge(&filled(0, 50, 0), 614_400, 0, NOW).is_err());
     }
 
     #[test]

@@ -1,15 +1,16 @@
-//! Cameras of the kernel: raw capture through V4L2, single- and multi-planar, into buffers that the driver exports as
+//! Cameras of the kernel: capture through V4L2, single- and multi-planar, into buffers that the driver exports as
 //! DMA-bufs. <https://docs.kernel.org/userspace-api/media/v4l/capture-example.html>
 //!
 //! Owns: [`V4l2Camera`], and through its modules the format table, the list of modes, the layout of frames, the stream's
 //! slots and what a device's refusals mean.
 
-mod formats;
+mod buffers;
+mod controls;
+pub(crate) mod formats;
 mod layout;
 mod modes;
 mod node;
 mod policy;
-mod queue;
 mod sequence;
 mod slots;
 mod stream;
@@ -17,25 +18,41 @@ mod stream;
 use std::path::Path;
 use std::time::Duration;
 
-use crate::camera::{Camera, CameraInfo, Dequeued, Mode, Sensor, StreamConfig, StreamRequest};
+use crate::camera::{Camera, CameraInfo, Crop, Dequeued, Mode, Sensor, StreamConfig, StreamRequest, Watch};
+use crate::control::{Control, MenuItem};
 use crate::error::Error;
 use crate::frame::SlotPool;
-use crate::memory::{self, Buffer};
+use crate::kernel::{ControlRefusal, Format, Kernel, Linux, Memory, PlaneFormat, Rectangle, Video};
+use crate::memory::{self, Source};
 use layout::Layout;
-use node::Node;
-use policy::{Operation, Verdict};
-use queue::{Fault, Queue};
+use policy::{Fault, Operation, Verdict};
 use slots::Plan;
 use stream::Stream;
 
-/// A raw camera behind a V4L2 device file.
+/// How a program stands against others that have the same device open:
+/// <https://docs.kernel.org/userspace-api/media/v4l/app-pri.html>.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Priority {
+    /// Whoever wants to may change what this program set.
+    Background,
+    /// As all programs start.
+    Interactive,
+    /// Others cannot change formats, controls and crops of the device.
+    Record,
+}
+
+/// A camera behind a V4L2 device file.
 #[derive(Debug)]
 pub struct V4l2Camera {
-    node: Node,
+    node: Box<dyn Video>,
     info: CameraInfo,
     stream: Option<Stream>,
     /// The driver holds buffers for us, or may do so.
     allocated: bool,
+    /// The driver frees buffers while frames of them are held.
+    orphans: bool,
+    /// Where the memory of frames comes from; `None` is the driver.
+    source: Option<Source>,
 }
 
 impl V4l2Camera {
@@ -43,16 +60,25 @@ impl V4l2Camera {
     ///
     /// # Errors
     /// [`Error::NotFound`], [`Error::Permission`], [`Error::Busy`] (drivers of a single user);
-    /// [`Error::Unsupported`] for what is no capture device or has no raw Bayer format, with what it has instead;
+    /// [`Error::Unsupported`] for what is no capture device or has no format that is known here, with what it
+    /// has instead;
     /// [`Error::Gone`]; [`Error::System`].
     pub fn open(path: &Path) -> Result<Self, Error> {
-        let (node, identity) = Node::open(path)?;
+        Self::open_on(&Linux, path)
+    }
+
+    /// [`V4l2Camera::open`] on another kernel than this machine's.
+    ///
+    /// # Errors
+    /// As [`V4l2Camera::open`].
+    pub fn open_on(kernel: &dyn Kernel, path: &Path) -> Result<Self, Error> {
+        let (node, identity) = node::open(kernel, path)?;
         let camera = path.display().to_string();
         let fourccs =
-            modes::fourccs(&node).map_err(|fault| policy::error(&camera, fault.operation, fault.errno))?;
+            modes::fourccs(&*node).map_err(|fault| policy::error(&camera, fault.operation, fault.errno))?;
         if !fourccs.iter().any(|fourcc| formats::from_fourcc(*fourcc).is_some()) {
             let offered = formats::list(&fourccs);
-            let reason = format!("it has no raw Bayer format; it offers {offered}");
+            let reason = format!("it has no format that is known here; it offers {offered}");
             return Err(Error::Unsupported { camera, reason });
         }
         let id = if identity.bus_info.is_empty() { camera } else { format!("v4l2:{}", identity.bus_info) };
@@ -64,7 +90,40 @@ impl V4l2Camera {
             simulated: false,
             sensor: Sensor::default(),
         };
-        Ok(Self { node, info, stream: None, allocated: false })
+        for what in [Watch::Source, Watch::End] {
+            // Most cameras have neither; one that is gone says so at its next call.
+            let _ = controls::watch(&*node, what);
+        }
+        Ok(Self { node, info, stream: None, allocated: false, orphans: false, source: None })
+    }
+
+    /// Sets how this program stands against others that have the same device open.
+    ///
+    /// # Errors
+    /// [`Error::Busy`] when another program has a higher priority; [`Error::Gone`]; [`Error::System`].
+    pub fn set_priority(&mut self, priority: Priority) -> Result<(), Error> {
+        use v4l2r::bindings as raw;
+        let code = match priority {
+            Priority::Background => raw::v4l2_priority_V4L2_PRIORITY_BACKGROUND,
+            Priority::Interactive => raw::v4l2_priority_V4L2_PRIORITY_INTERACTIVE,
+            Priority::Record => raw::v4l2_priority_V4L2_PRIORITY_RECORD,
+        };
+        self.node.set_priority(code).map_err(|errno| self.failed(Operation::SetPriority, errno))
+    }
+
+    /// What a refusal of controls means; `None` for the control at fault is the call as a whole.
+    fn controls_refused(&self, operation: Operation, refusal: ControlRefusal, ids: &[u32]) -> Error {
+        let culprit =
+            refusal.index.and_then(|index| ids.get(index)).or(ids.first().filter(|_| ids.len() == 1));
+        match (refusal.errno, culprit) {
+            (nix::errno::Errno::EINVAL | nix::errno::Errno::ENOTTY, Some(id)) => {
+                self.unsupported(format!("it has no control {id:#010x}"))
+            }
+            (nix::errno::Errno::ERANGE, Some(id)) => {
+                self.unsupported(format!("control {id:#010x} cannot have this value"))
+            }
+            (errno, _) => self.failed(operation, errno),
+        }
     }
 
     fn name(&self) -> String {
@@ -103,21 +162,23 @@ impl V4l2Camera {
     fn set_up(&mut self, request: &StreamRequest, stride: u32) -> Result<StreamConfig, Error> {
         let cache_hints = self.free_buffers()?;
         let (layout, frame_interval) = self.set_mode(&request.mode, stride)?;
-        let fewest = self.node.fewest_queued().unwrap_or(0);
-        let plan = Plan::new(request.held, fewest, layout.size, memory::stream_limit_bytes());
-        self.allocated = true;
-        let granted = self
-            .node
-            .request(plan.ask, cache_hints)
-            .map_err(|errno| self.failed(Operation::RequestBuffers, errno))?;
+        let fewest = self.fewest_queued();
+        let plan = Plan::new(request.held, fewest, layout.size, memory::budget_left());
+        let memory = if self.source.is_some() { Memory::Imported } else { Memory::Driver };
+        let granted = self.request(plan.ask, memory, cache_hints)?;
         if granted.count < slots::FEWEST {
             let reason =
                 format!("it gives {} buffers of {} bytes, and streaming needs 2", granted.count, layout.size);
             return Err(self.unsupported(reason));
         }
-        let buffers =
-            (0..granted.count).map(|index| self.export(index, &layout)).collect::<Result<Vec<_>, _>>()?;
-        self.stream = Some(Stream::new(layout, SlotPool::new(buffers), fewest));
+        let buffers = (0..granted.count)
+            .map(|index| match &self.source {
+                None => self.export(index, &layout),
+                Some(source) => self.import(index, source, &layout),
+            })
+            .collect::<Result<Vec<_>, _>>()?;
+        let layout = Layout { interval: frame_interval, ..layout };
+        self.stream = Some(Stream::new(layout, SlotPool::new(buffers), memory, fewest));
         Ok(StreamConfig {
             format: layout.format,
             width: layout.width,
@@ -127,29 +188,32 @@ impl V4l2Camera {
             slots: granted.count,
             held: plan.held(granted.count),
             frame_interval,
+            colorimetry: layout.colorimetry,
         })
     }
 
-    /// Frees the buffers of an earlier configuration; says whether the driver lets us choose cached memory.
-    fn free_buffers(&mut self) -> Result<bool, Error> {
-        self.stream = None;
-        let operation = if self.allocated { Operation::FreeBuffers } else { Operation::RequestBuffers };
-        let answer = self.node.request(0, false).map_err(|errno| self.failed(operation, errno))?;
-        self.allocated = false;
-        Ok(answer.cache_hints)
+    /// How many buffers the driver must have queued, where it tells.
+    fn fewest_queued(&self) -> u32 {
+        let mut value = [(v4l2r::bindings::V4L2_CID_MIN_BUFFERS_FOR_CAPTURE, 0)];
+        match self.node.controls(&mut value) {
+            Ok(()) => u32::try_from(value[0].1).unwrap_or(0),
+            Err(_) => 0,
+        }
     }
 
     fn set_mode(&mut self, mode: &Mode, stride: u32) -> Result<(Layout, Option<Duration>), Error> {
-        let Some(fourcc) = formats::to_fourcc(mode.format) else {
-            return Err(self.unsupported(format!("V4L2 has no format for {:?}", mode.format)));
+        let fourcc = self.fourcc(mode)?;
+        let wanted = Format {
+            fourcc,
+            width: mode.width,
+            height: mode.height,
+            planes: vec![PlaneFormat { stride, size: 0 }],
+            ..Format::default()
         };
-        let answer = self
-            .node
-            .set_format(fourcc, mode.width, mode.height, stride)
-            .map_err(|errno| self.failed(Operation::SetFormat, errno))?;
+        let answer =
+            self.node.set_format(&wanted).map_err(|errno| self.failed(Operation::SetFormat, errno))?;
         let layout = Layout::check(&answer).map_err(|reason| self.unsupported(reason))?;
-        let fourcc = answer.pixelformat.to_u32();
-        let fastest = modes::fastest(&self.node, fourcc, layout.width, layout.height)
+        let fastest = modes::fastest(&*self.node, answer.fourcc, layout.width, layout.height)
             .map_err(|fault| self.error(fault))?;
         let interval = match self.node.set_interval(fastest) {
             Ok(interval) => interval.and_then(modes::duration),
@@ -162,14 +226,14 @@ impl V4l2Camera {
         Ok((layout, interval))
     }
 
-    fn export(&self, index: u32, layout: &Layout) -> Result<Buffer, Error> {
-        let length = self.node.length(index).map_err(|errno| self.failed(Operation::QueryBuffer, errno))?;
-        if length < layout.size {
-            let size = layout.size;
-            return Err(self.unsupported(format!("buffer {index} has {length} bytes, frames have {size}")));
-        }
-        let file = self.node.export(index).map_err(|errno| self.failed(Operation::ExportBuffer, errno))?;
-        Buffer::from_exported(file, length, self.name())
+    /// The device's own name for a mode's format.
+    fn fourcc(&self, mode: &Mode) -> Result<u32, Error> {
+        let mut names = formats::to_fourccs(mode.format).peekable();
+        let Some(usual) = names.peek().copied() else {
+            return Err(self.unsupported(format!("V4L2 has no format for {:?}", mode.format)));
+        };
+        let offered = modes::fourccs(&*self.node).map_err(|fault| self.error(fault))?;
+        Ok(names.find(|name| offered.contains(name)).unwrap_or(usual))
     }
 }
 
@@ -179,7 +243,44 @@ impl Camera for V4l2Camera {
     }
 
     fn modes(&self) -> Result<Vec<Mode>, Error> {
-        modes::list(&self.node).map_err(|fault| self.error(fault))
+        modes::list(&*self.node).map_err(|fault| self.error(fault))
+    }
+
+    fn controls(&self) -> Result<Vec<Control>, Error> {
+        controls::list(&*self.node).map_err(|fault| self.error(fault))
+    }
+
+    fn menu(&self, control: &Control) -> Result<Vec<(i64, MenuItem)>, Error> {
+        controls::menu(&*self.node, control).map_err(|fault| self.error(fault))
+    }
+
+    fn control_values(&self, ids: &[u32]) -> Result<Vec<i64>, Error> {
+        let mut values: Vec<(u32, i64)> = ids.iter().map(|id| (*id, 0)).collect();
+        self.node
+            .controls(&mut values)
+            .map_err(|refusal| self.controls_refused(Operation::GetControls, refusal, ids))?;
+        Ok(values.into_iter().map(|(_, value)| value).collect())
+    }
+
+    fn set_controls(&mut self, values: &[(u32, i64)]) -> Result<Vec<i64>, Error> {
+        let mut made = values.to_vec();
+        let ids: Vec<u32> = values.iter().map(|(id, _)| *id).collect();
+        self.node
+            .set_controls(&mut made)
+            .map_err(|refusal| self.controls_refused(Operation::SetControls, refusal, &ids))?;
+        Ok(made.into_iter().map(|(_, value)| value).collect())
+    }
+
+    fn crop(&self) -> Result<Option<Crop>, Error> {
+        controls::crop(&*self.node).map_err(|fault| self.error(fault))
+    }
+
+    fn set_crop(&mut self, wanted: Rectangle) -> Result<Rectangle, Error> {
+        controls::set_crop(&*self.node, wanted).map_err(|fault| self.error(fault))
+    }
+
+    fn watch(&mut self, what: Watch) -> Result<bool, Error> {
+        controls::watch(&*self.node, what).map_err(|fault| self.error(fault))
     }
 
     fn configure(&mut self, request: &StreamRequest) -> Result<StreamConfig, Error> {
@@ -190,14 +291,18 @@ impl Camera for V4l2Camera {
         match &mut self.stream {
             None => Err(self.misused("start", "it is not configured")),
             Some(stream) if stream.streaming() => Err(self.misused("start", "it streams already")),
-            Some(stream) => stream.start(&self.node).map_err(|fault| self.error(fault)),
+            Some(stream) => stream.start(&*self.node).map_err(|fault| self.error(fault)),
         }
     }
 
     fn dequeue(&mut self, timeout: Duration) -> Result<Dequeued, Error> {
         match &mut self.stream {
             Some(stream) if stream.streaming() => {
-                stream.dequeue(&self.node, timeout).map_err(|fault| self.error(fault))
+                let waited = stream.patience();
+                stream.dequeue(&*self.node, timeout).map_err(|fault| match fault.verdict() {
+                    Verdict::Silent => Error::Stalled { camera: self.name(), waited },
+                    _ => self.error(fault),
+                })
             }
             _ => Err(self.misused("dequeue", "it does not stream; start it first")),
         }
@@ -205,7 +310,7 @@ impl Camera for V4l2Camera {
 
     fn stop(&mut self) -> Result<(), Error> {
         match &mut self.stream {
-            Some(stream) => stream.stop(&self.node).map_err(|fault| self.error(fault)),
+            Some(stream) => stream.stop(&*self.node).map_err(|fault| self.error(fault)),
             None => Ok(()),
         }
     }
@@ -221,6 +326,9 @@ impl Drop for V4l2Camera {
         }
     }
 }
+
+#[cfg(test)]
+mod camera_tests;
 
 #[cfg(test)]
 mod tests {
@@ -253,7 +361,8 @@ mod tests {
         }
         let control = std::fs::File::open(&path).unwrap();
         v4l2r::ioctl::s_ctrl(&control, OSD_TEXT, NO_TEXT).unwrap();
-        let mode = *camera.modes().unwrap().last().unwrap();
+        let modes = camera.modes().unwrap();
+        let mode = *modes.iter().rfind(|mode| mode.format.raw().is_some()).unwrap();
         let row = mode.format.row_bytes(mode.width);
         let longer = u32::try_from(row + 128).unwrap();
         let (tight, frame) = picture(&mut camera, mode, 0);

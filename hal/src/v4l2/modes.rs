@@ -1,17 +1,14 @@
-//! The raw modes that a device offers: formats times sizes, each with its highest rate.
+//! The modes that a device offers: formats times sizes, each with its highest rate.
 
 use std::cmp::Reverse;
 use std::time::Duration;
 
 use nix::errno::Errno;
-use v4l2r::bindings::{v4l2_fract, v4l2_frmivalenum, v4l2_frmsize_stepwise, v4l2_frmsizeenum};
-use v4l2r::ioctl::{FrmIvalTypes, FrmSizeTypes};
 
 use super::formats;
-use super::node::Node;
-use super::policy::{Operation, Verdict, judge};
-use super::queue::Fault;
+use super::policy::{Fault, Operation, Verdict, judge};
 use crate::camera::Mode;
+use crate::kernel::{Format, Fraction, IntervalEntry, SizeEntry, SizeRange, Video};
 
 /// Lists longer than this come from a driver that does not end them.
 const LONGEST_LIST: u32 = 512;
@@ -20,12 +17,12 @@ const LONGEST_LIST: u32 = 512;
 const HALVES: u32 = 4;
 
 /// All formats of the device, raw or not.
-pub(super) fn fourccs(node: &Node) -> Result<Vec<u32>, Fault> {
-    collect(Operation::EnumerateFormats, |index| node.format(index))
+pub(super) fn fourccs(node: &dyn Video) -> Result<Vec<u32>, Fault> {
+    collect(Operation::EnumerateFormats, |index| node.format_entry(index).map(|entry| entry.fourcc))
 }
 
-/// The raw modes, largest first, of one size the deepest first.
-pub(super) fn list(node: &Node) -> Result<Vec<Mode>, Fault> {
+/// The modes: raw ones before others, the largest first, of one size the deepest first.
+pub(super) fn list(node: &dyn Video) -> Result<Vec<Mode>, Fault> {
     let mut modes = Vec::new();
     for fourcc in fourccs(node)? {
         let Some(format) = formats::from_fourcc(fourcc) else { continue };
@@ -41,32 +38,33 @@ pub(super) fn list(node: &Node) -> Result<Vec<Mode>, Fault> {
 fn sort(modes: &mut [Mode]) {
     modes.sort_by_key(|mode| {
         (
+            mode.format.raw().is_none(),
             Reverse(u64::from(mode.width) * u64::from(mode.height)),
             Reverse(mode.width),
-            Reverse(mode.format.bits),
+            Reverse(mode.format.bits()),
         )
     });
 }
 
 /// The shortest interval that a mode has, where the driver tells.
 pub(super) fn fastest(
-    node: &Node,
+    node: &dyn Video,
     fourcc: u32,
     width: u32,
     height: u32,
-) -> Result<Option<v4l2_fract>, Fault> {
-    let listed = collect(Operation::EnumerateIntervals, |index| node.interval(fourcc, width, height, index));
+) -> Result<Option<Fraction>, Fault> {
+    let listed =
+        collect(Operation::EnumerateIntervals, |index| node.interval_entry(fourcc, (width, height), index));
     let listed = match listed {
         Err(fault) if fault.verdict() != Verdict::Gone => Vec::new(),
         listed => listed?,
     };
-    Ok(shortest(listed.iter().filter_map(v4l2_frmivalenum::intervals).map(|entry| match entry {
-        FrmIvalTypes::Discrete(interval) => *interval,
-        FrmIvalTypes::StepWise(range) => range.min,
+    Ok(shortest(listed.iter().map(|entry| match entry {
+        IntervalEntry::Discrete(interval) | IntervalEntry::Range { min: interval, .. } => *interval,
     })))
 }
 
-fn shortest(intervals: impl Iterator<Item = v4l2_fract>) -> Option<v4l2_fract> {
+fn shortest(intervals: impl Iterator<Item = Fraction>) -> Option<Fraction> {
     intervals.filter(|interval| duration(*interval).is_some()).min_by(|a, b| {
         let left = u64::from(a.numerator) * u64::from(b.denominator);
         let right = u64::from(b.numerator) * u64::from(a.denominator);
@@ -75,7 +73,7 @@ fn shortest(intervals: impl Iterator<Item = v4l2_fract>) -> Option<v4l2_fract> {
 }
 
 /// A fraction of a second; `None` for fractions that are no time.
-pub(super) fn duration(interval: v4l2_fract) -> Option<Duration> {
+pub(super) fn duration(interval: Fraction) -> Option<Duration> {
     if interval.numerator == 0 {
         return None;
     }
@@ -84,8 +82,8 @@ pub(super) fn duration(interval: v4l2_fract) -> Option<Duration> {
     Some(Duration::from_nanos(nanos))
 }
 
-fn sizes(node: &Node, fourcc: u32) -> Result<Vec<(u32, u32)>, Fault> {
-    let listed = collect(Operation::EnumerateSizes, |index| node.size(fourcc, index))?;
+fn sizes(node: &dyn Video, fourcc: u32) -> Result<Vec<(u32, u32)>, Fault> {
+    let listed = collect(Operation::EnumerateSizes, |index| node.size_entry(fourcc, index))?;
     let mut sizes: Vec<(u32, u32)> = listed.iter().flat_map(expand).collect();
     if sizes.is_empty() {
         sizes.extend(only_size(node, fourcc)?);
@@ -96,10 +94,11 @@ fn sizes(node: &Node, fourcc: u32) -> Result<Vec<(u32, u32)>, Fault> {
 }
 
 /// A driver that lists no sizes is asked for the largest, and answers with what it has.
-fn only_size(node: &Node, fourcc: u32) -> Result<Option<(u32, u32)>, Fault> {
+fn only_size(node: &dyn Video, fourcc: u32) -> Result<Option<(u32, u32)>, Fault> {
     const LARGEST: u32 = 1 << 14;
-    match node.try_format(fourcc, LARGEST, LARGEST) {
-        Ok(answer) if answer.pixelformat.to_u32() == fourcc => {
+    let wanted = Format { fourcc, width: LARGEST, height: LARGEST, ..Format::default() };
+    match node.try_format(&wanted) {
+        Ok(answer) if answer.fourcc == fourcc => {
             Ok(Some((answer.width, answer.height)).filter(|size| size.0 > 0 && size.1 > 0))
         }
         Ok(_) => Ok(None),
@@ -110,21 +109,19 @@ fn only_size(node: &Node, fourcc: u32) -> Result<Option<(u32, u32)>, Fault> {
     }
 }
 
-fn expand(entry: &v4l2_frmsizeenum) -> Vec<(u32, u32)> {
-    match entry.size() {
-        Some(FrmSizeTypes::Discrete(size)) if size.width > 0 && size.height > 0 => {
-            vec![(size.width, size.height)]
-        }
-        Some(FrmSizeTypes::StepWise(range)) => halves(range),
-        _ => Vec::new(),
+fn expand(entry: &SizeEntry) -> Vec<(u32, u32)> {
+    match entry {
+        SizeEntry::Discrete(0, _) | SizeEntry::Discrete(_, 0) => Vec::new(),
+        SizeEntry::Discrete(width, height) => vec![(*width, *height)],
+        SizeEntry::Range(range) => halves(range),
     }
 }
 
 /// The largest size of a range and its halves, each on the range's steps.
-fn halves(range: &v4l2_frmsize_stepwise) -> Vec<(u32, u32)> {
+fn halves(range: &SizeRange) -> Vec<(u32, u32)> {
     let sizes = (0..HALVES).map(|half| {
-        let width = on_step(range.min_width, range.max_width, range.step_width, half)?;
-        let height = on_step(range.min_height, range.max_height, range.step_height, half)?;
+        let width = on_step(range.min.0, range.max.0, range.step.0, half)?;
+        let height = on_step(range.min.1, range.max.1, range.step.1, half)?;
         Some((width, height))
     });
     sizes.flatten().collect()
@@ -152,11 +149,11 @@ fn collect<T>(operation: Operation, entry: impl Fn(u32) -> nix::Result<T>) -> Re
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::format::{CfaPattern, Packing, RawFormat};
+    use crate::format::{CfaPattern, Packing, PixelFormat, RawFormat};
     use proptest::prelude::*;
 
-    fn fract(numerator: u32, denominator: u32) -> v4l2_fract {
-        v4l2_fract { numerator, denominator }
+    fn fract(numerator: u32, denominator: u32) -> Fraction {
+        Fraction { numerator, denominator }
     }
 
     #[test]
@@ -175,15 +172,8 @@ mod tests {
         assert_eq!(duration(fract(0, 1)), None);
     }
 
-    fn range(min: (u32, u32), max: (u32, u32), step: (u32, u32)) -> v4l2_frmsize_stepwise {
-        v4l2_frmsize_stepwise {
-            min_width: min.0,
-            max_width: max.0,
-            step_width: step.0,
-            min_height: min.1,
-            max_height: max.1,
-            step_height: step.1,
-        }
+    fn range(min: (u32, u32), max: (u32, u32), step: (u32, u32)) -> SizeRange {
+        SizeRange { min, max, step }
     }
 
     #[test]
@@ -200,7 +190,7 @@ mod tests {
     #[test]
     fn large_and_deep_come_first() {
         let mode = |width, height, bits| Mode {
-            format: RawFormat { pattern: CfaPattern::Rggb, bits, packing: Packing::Le16 },
+            format: RawFormat { pattern: CfaPattern::Rggb, bits, packing: Packing::Le16 }.into(),
             width,
             height,
             frame_interval: None,
@@ -208,9 +198,18 @@ mod tests {
         let mut modes = [mode(2, 2, 16), mode(4, 4, 10), mode(u32::MAX, u32::MAX, 10), mode(4, 4, 12)];
         sort(&mut modes);
         assert_eq!(
-            modes.map(|mode| (mode.width, mode.format.bits)),
+            modes.map(|mode| (mode.width, mode.format.bits())),
             [(u32::MAX, 10), (4, 12), (4, 10), (2, 16)]
         );
+    }
+
+    #[test]
+    fn raw_modes_come_before_larger_ones_that_are_developed() {
+        let raw = RawFormat { pattern: CfaPattern::Rggb, bits: 8, packing: Packing::Bytes };
+        let mode = |format, width| Mode { format, width, height: 2, frame_interval: None };
+        let mut modes = [mode(PixelFormat::Jpeg, 4), mode(raw.into(), 2)];
+        sort(&mut modes);
+        assert_eq!(modes[0].format.raw(), Some(raw));
     }
 
     #[test]

@@ -24,9 +24,17 @@ pub(super) enum Operation {
     ExportBuffer,
     QueueBuffer,
     DequeueBuffer,
+    DequeueEvent,
     Wait,
     StreamOn,
     StreamOff,
+    QueryControl,
+    GetControls,
+    SetControls,
+    GetSelection,
+    SetSelection,
+    Subscribe,
+    SetPriority,
 }
 
 impl Operation {
@@ -47,10 +55,31 @@ impl Operation {
             Self::ExportBuffer => "VIDIOC_EXPBUF",
             Self::QueueBuffer => "VIDIOC_QBUF",
             Self::DequeueBuffer => "VIDIOC_DQBUF",
+            Self::DequeueEvent => "VIDIOC_DQEVENT",
             Self::Wait => "poll",
             Self::StreamOn => "VIDIOC_STREAMON",
             Self::StreamOff => "VIDIOC_STREAMOFF",
+            Self::QueryControl => "VIDIOC_QUERY_EXT_CTRL",
+            Self::GetControls => "VIDIOC_G_EXT_CTRLS",
+            Self::SetControls => "VIDIOC_S_EXT_CTRLS",
+            Self::GetSelection => "VIDIOC_G_SELECTION",
+            Self::SetSelection => "VIDIOC_S_SELECTION",
+            Self::Subscribe => "VIDIOC_SUBSCRIBE_EVENT",
+            Self::SetPriority => "VIDIOC_S_PRIORITY",
         }
+    }
+}
+
+/// A call that a device refused.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(super) struct Fault {
+    pub(super) operation: Operation,
+    pub(super) errno: Errno,
+}
+
+impl Fault {
+    pub(super) fn verdict(self) -> Verdict {
+        judge(self.operation, self.errno)
     }
 }
 
@@ -73,6 +102,8 @@ pub(super) enum Verdict {
     Lacking(&'static str),
     /// The device went away.
     Gone,
+    /// The device is there and gives nothing.
+    Silent,
     /// Nothing explains it, or this does.
     Failed(&'static str),
 }
@@ -86,10 +117,24 @@ pub(super) fn judge(operation: Operation, errno: Errno) -> Verdict {
             "the device file is there, but no device answers (unplugged, or its driver unbound)",
         ),
         (Op::Open, Errno::EACCES | Errno::EPERM) => Verdict::Forbidden,
+        (Op::Open, Errno::ENOTTY) => Verdict::Lacking("it is no video device file (cameras are /dev/video*)"),
         (_, Errno::ENODEV | Errno::ENXIO) => Verdict::Gone,
         (Op::QueryCapabilities, Errno::ENOTTY | Errno::EINVAL) => Verdict::Lacking("it is no V4L2 device"),
         (Op::FreeBuffers, Errno::EBUSY) => Verdict::Held,
-        (Op::Open | Op::SetFormat | Op::RequestBuffers | Op::StreamOn, Errno::EBUSY) => Verdict::Busy,
+        (
+            Op::Open
+            | Op::SetFormat
+            | Op::RequestBuffers
+            | Op::StreamOn
+            | Op::SetControls
+            | Op::SetSelection
+            | Op::SetPriority,
+            Errno::EBUSY,
+        ) => Verdict::Busy,
+        (Op::SetSelection, Errno::ENOTTY | Errno::EINVAL) => Verdict::Lacking("it crops nothing"),
+        (Op::GetControls | Op::SetControls, Errno::EACCES) => {
+            Verdict::Lacking("the control can be read or written only, not both")
+        }
         (Op::RequestBuffers, Errno::ENOMEM) => {
             Verdict::Failed(" (not enough memory for the frames; choose a smaller size, or raise cma=)")
         }
@@ -97,6 +142,7 @@ pub(super) fn judge(operation: Operation, errno: Errno) -> Verdict {
             Verdict::Lacking("its driver cannot export buffers as DMA-bufs (VIDIOC_EXPBUF)")
         }
         (Op::DequeueBuffer, Errno::EAGAIN) => Verdict::Again,
+        (Op::Wait, Errno::ETIMEDOUT) => Verdict::Silent,
         // EPIPE is the end of a stream (a buffer with the LAST flag went before it): off and on again is what revives it.
         (Op::DequeueBuffer, Errno::EIO | Errno::EPIPE) | (Op::QueueBuffer, Errno::EIO) => Verdict::Restart,
         (Op::StreamOn, Errno::EPIPE) => Verdict::Failed(
@@ -129,7 +175,7 @@ pub(super) fn error(camera: &str, operation: Operation, errno: Errno) -> Error {
             reason: "frames of the last configuration are still held, and this driver frees its buffers only when all of them are dropped",
         },
         Verdict::Lacking(reason) => Error::Unsupported { camera, reason: reason.to_owned() },
-        Verdict::Again | Verdict::Restart => {
+        Verdict::Again | Verdict::Restart | Verdict::Silent => {
             Error::System { camera, operation: operation.name(), errno, detail: String::new() }
         }
         Verdict::Failed(detail) => {
@@ -143,7 +189,7 @@ mod tests {
     use super::*;
     use crate::error::ErrorKind;
 
-    const ALL: [Operation; 17] = [
+    const ALL: [Operation; 25] = [
         Operation::Open,
         Operation::QueryCapabilities,
         Operation::EnumerateFormats,
@@ -158,9 +204,17 @@ mod tests {
         Operation::ExportBuffer,
         Operation::QueueBuffer,
         Operation::DequeueBuffer,
+        Operation::DequeueEvent,
         Operation::Wait,
         Operation::StreamOn,
         Operation::StreamOff,
+        Operation::QueryControl,
+        Operation::GetControls,
+        Operation::SetControls,
+        Operation::GetSelection,
+        Operation::SetSelection,
+        Operation::Subscribe,
+        Operation::SetPriority,
     ];
 
     #[test]

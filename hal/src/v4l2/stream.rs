@@ -3,18 +3,19 @@
 //! A buffer is never lost: whatever a driver reports, a slot is in one of the three states, and every idle slot is
 //! offered to the device again at the next call.
 
+use std::os::fd::AsFd;
 use std::sync::Arc;
-use std::time::{Duration, Instant};
+use std::time::Duration;
 
 use nix::errno::Errno;
-use nix::time::{ClockId, clock_gettime};
 
 use super::layout::Layout;
-use super::policy::{Operation, Verdict};
-use super::queue::{Fault, Filled, Queue, Ready};
+use super::policy::{Fault, Operation, Verdict};
 use super::sequence::Sequence;
 use crate::camera::Dequeued;
 use crate::frame::SlotPool;
+use crate::kernel::{Filled, Import, Memory, Queue, Ready};
+use crate::memory::{Access, Buffer};
 
 /// Where a slot is.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -34,13 +35,19 @@ pub(super) struct Stream {
     fewest: usize,
     sequence: Sequence,
     streaming: bool,
+    memory: Memory,
     /// The queue was restarted, and no good frame came since.
     restarted: bool,
+    /// When the device last gave anything, or was last found to have nothing to fill.
+    heard: Duration,
 }
+
+/// Silence for so long, or eight frames where those take longer, is a stall.
+const PATIENCE: Duration = Duration::from_secs(2);
 
 impl Stream {
     /// A stream that is off, over slots that are all idle.
-    pub(super) fn new(layout: Layout, pool: Arc<SlotPool>, fewest: u32) -> Self {
+    pub(super) fn new(layout: Layout, pool: Arc<SlotPool>, memory: Memory, fewest: u32) -> Self {
         let slots = vec![Slot::Idle; pool.len()];
         let fewest = (fewest as usize).clamp(1, slots.len().max(1));
         Self {
@@ -50,8 +57,14 @@ impl Stream {
             fewest,
             sequence: Sequence::default(),
             streaming: false,
+            memory,
             restarted: false,
+            heard: Duration::ZERO,
         }
+    }
+
+    pub(super) fn pool(&self) -> &SlotPool {
+        &self.pool
     }
 
     pub(super) fn streaming(&self) -> bool {
@@ -59,34 +72,41 @@ impl Stream {
     }
 
     /// Queues all slots that are not lent out and switches the stream on; on a refusal all is as before.
-    pub(super) fn start(&mut self, queue: &impl Queue) -> Result<(), Fault> {
+    pub(super) fn start(&mut self, queue: &dyn Queue) -> Result<(), Fault> {
         self.sequence = Sequence::default();
         self.restarted = false;
         self.switch_on(queue)
     }
 
     /// Switches the stream off; all slots but those lent out are idle then. A device that is gone is off.
-    pub(super) fn stop(&mut self, queue: &impl Queue) -> Result<(), Fault> {
+    pub(super) fn stop(&mut self, queue: &dyn Queue) -> Result<(), Fault> {
         if !self.streaming {
             return Ok(());
         }
         self.switch_off(queue)
     }
 
-    /// Waits for the next frame.
-    pub(super) fn dequeue(&mut self, queue: &impl Queue, timeout: Duration) -> Result<Dequeued, Fault> {
-        let deadline = Instant::now().checked_add(timeout);
+    /// Waits for the next frame or event.
+    pub(super) fn dequeue(&mut self, queue: &dyn Queue, timeout: Duration) -> Result<Dequeued, Fault> {
+        let deadline = queue.now().saturating_add(timeout);
         if let Err(fault) = self.feed(queue) {
             return self.cure(queue, fault);
+        }
+        if self.queued() < self.fewest {
+            // The caller has the slots: whatever time passes, the device is not at fault.
+            self.heard = queue.now();
         }
         if self.queued() == 0 {
             return Ok(Dequeued::Starved);
         }
         loop {
-            let left = deadline.map_or(timeout, |end| end.saturating_duration_since(Instant::now()));
+            let left = deadline.saturating_sub(queue.now());
             match queue.wait(left) {
-                Ok(Ready::Silent) if self.queued() < self.fewest => return Ok(Dequeued::Starved),
-                Ok(Ready::Silent) => return Ok(Dequeued::Timeout),
+                Ok(Ready::SILENT) if self.queued() < self.fewest => return Ok(Dequeued::Starved),
+                Ok(Ready::SILENT) if self.is_stalled(queue.now()) => {
+                    return self.cure(queue, Fault { operation: Operation::Wait, errno: Errno::ETIMEDOUT });
+                }
+                Ok(Ready::SILENT) => return Ok(Dequeued::Timeout),
                 Ok(ready) => {
                     if let Some(outcome) = self.take(queue, ready)? {
                         return Ok(outcome);
@@ -102,30 +122,41 @@ impl Stream {
         }
     }
 
-    /// Takes what the device has ready; `None` for nothing.
-    fn take(&mut self, queue: &impl Queue, ready: Ready) -> Result<Option<Dequeued>, Fault> {
-        let errno = match queue.dequeue() {
-            Ok(filled) => return Ok(self.sort_out(queue, &filled)),
+    /// Takes what the device has ready, an event before a frame; `None` for nothing.
+    fn take(&mut self, queue: &dyn Queue, ready: Ready) -> Result<Option<Dequeued>, Fault> {
+        if ready.event {
+            // Left where it is, an event would end every later wait at once.
+            match queue.event() {
+                Ok(event) => return Ok(Some(Dequeued::Event(event))),
+                Err(Errno::ENOENT) => {}
+                Err(errno) => return Err(Fault { operation: Operation::DequeueEvent, errno }),
+            }
+        }
+        let errno = match queue.dequeue(self.memory) {
+            Ok(filled) => {
+                self.heard = queue.now();
+                return Ok(self.sort_out(queue, &filled));
+            }
             Err(errno) => errno,
         };
         let fault = Fault { operation: Operation::DequeueBuffer, errno };
-        match (fault.verdict(), ready) {
-            (Verdict::Again, Ready::Data | Ready::Silent) => Ok(None),
+        match fault.verdict() {
             // The queue is in error and says nothing more: asking again would never end.
-            (Verdict::Again, Ready::Fault) => {
+            Verdict::Again if ready.fault && !ready.filled => {
                 self.cure(queue, Fault { operation: Operation::DequeueBuffer, errno: Errno::EIO }).map(Some)
             }
+            Verdict::Again => Ok(None),
             _ => self.cure(queue, fault).map(Some),
         }
     }
 
     /// A frame, a loss, or `None` for a buffer that the device cannot have had.
-    fn sort_out(&mut self, queue: &impl Queue, filled: &Filled) -> Option<Dequeued> {
+    fn sort_out(&mut self, queue: &dyn Queue, filled: &Filled) -> Option<Dequeued> {
         let slot = self.slots.get_mut(filled.index as usize).filter(|slot| **slot == Slot::Queued)?;
         *slot = Slot::Idle;
         let sequence = self.sequence.next(filled.sequence);
         let length = self.pool.buffer(filled.index)?.len();
-        let frame = self.layout.judge(filled, length, sequence, monotonic_now()).and_then(|shot| {
+        let frame = self.layout.judge(filled, length, sequence, queue.now()).and_then(|shot| {
             self.pool.lend(filled.index, shot).ok_or("the picture lies outside of its buffer")
         });
         match frame {
@@ -143,18 +174,22 @@ impl Stream {
     }
 
     /// Restarts the stream once for a fault that this cures; gives any other fault back.
-    fn cure(&mut self, queue: &impl Queue, fault: Fault) -> Result<Dequeued, Fault> {
-        if fault.verdict() != Verdict::Restart || self.restarted {
+    fn cure(&mut self, queue: &dyn Queue, fault: Fault) -> Result<Dequeued, Fault> {
+        if !matches!(fault.verdict(), Verdict::Restart | Verdict::Silent) || self.restarted {
             return Err(fault);
         }
         self.restarted = true;
         self.switch_off(queue)?;
         self.switch_on(queue)?;
         let sequence = self.sequence.broke();
-        Ok(Dequeued::Damaged { sequence, reason: "the device's queue failed and was restarted" })
+        let reason = match fault.operation {
+            Operation::Wait => "the device was silent and was restarted",
+            _ => "the device's queue failed and was restarted",
+        };
+        Ok(Dequeued::Damaged { sequence, reason })
     }
 
-    fn switch_on(&mut self, queue: &impl Queue) -> Result<(), Fault> {
+    fn switch_on(&mut self, queue: &dyn Queue) -> Result<(), Fault> {
         self.take_back();
         let started = self.queue_idle(queue).and_then(|()| {
             queue.stream_on().map_err(|errno| Fault { operation: Operation::StreamOn, errno })
@@ -165,10 +200,11 @@ impl Stream {
             self.unqueue();
         }
         self.streaming = started.is_ok();
+        self.heard = queue.now();
         started
     }
 
-    fn switch_off(&mut self, queue: &impl Queue) -> Result<(), Fault> {
+    fn switch_off(&mut self, queue: &dyn Queue) -> Result<(), Fault> {
         if let Err(errno) = queue.stream_off() {
             let fault = Fault { operation: Operation::StreamOff, errno };
             if fault.verdict() != Verdict::Gone {
@@ -181,7 +217,7 @@ impl Stream {
     }
 
     /// Queues every slot that came back; fails only when the device is left without any.
-    fn feed(&mut self, queue: &impl Queue) -> Result<(), Fault> {
+    fn feed(&mut self, queue: &dyn Queue) -> Result<(), Fault> {
         self.take_back();
         match self.queue_idle(queue) {
             Err(fault)
@@ -193,13 +229,25 @@ impl Stream {
         }
     }
 
+    fn is_stalled(&self, now: Duration) -> bool {
+        now.saturating_sub(self.heard) >= self.patience()
+    }
+
+    /// How long a device may be silent.
+    pub(super) fn patience(&self) -> Duration {
+        PATIENCE.max(self.layout.interval.unwrap_or_default().saturating_mul(8))
+    }
+
     /// Queues every idle slot it can; the last refusal, if there was one.
-    fn queue_idle(&mut self, queue: &impl Queue) -> Result<(), Fault> {
+    fn queue_idle(&mut self, queue: &dyn Queue) -> Result<(), Fault> {
         let mut result = Ok(());
         for (index, slot) in (0u32..).zip(&mut self.slots) {
             if *slot == Slot::Idle {
-                match queue.queue(index) {
-                    Ok(()) => *slot = Slot::Queued,
+                let Some(buffer) = self.pool.buffer(index) else { continue };
+                match queue_slot(queue, index, buffer, self.memory) {
+                    // Somebody still reads or writes it; it is offered again with the next call.
+                    Ok(false) => {}
+                    Ok(true) => *slot = Slot::Queued,
                     Err(errno) => result = Err(Fault { operation: Operation::QueueBuffer, errno }),
                 }
             }
@@ -226,8 +274,17 @@ impl Stream {
     }
 }
 
-fn monotonic_now() -> Duration {
-    clock_gettime(ClockId::CLOCK_MONOTONIC).map_or(Duration::ZERO, Duration::from)
+/// Gives a slot to the device; false when others are not done with its memory. V4L2 knows no fences.
+fn queue_slot(queue: &dyn Queue, index: u32, buffer: &Buffer, memory: Memory) -> nix::Result<bool> {
+    if memory == Memory::Driver {
+        return queue.queue(index, None).map(|()| true);
+    }
+    let fence = buffer.fence(Access::Write).unwrap_or(None);
+    if fence.is_some_and(|fence| !fence.wait(Duration::ZERO)) {
+        return Ok(false);
+    }
+    let file = buffer.file();
+    queue.queue(index, Some(Import { file: file.as_fd(), len: buffer.len() })).map(|()| true)
 }
 
 #[cfg(test)]

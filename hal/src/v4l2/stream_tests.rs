@@ -1,6 +1,7 @@
 use std::cell::RefCell;
 use std::collections::VecDeque;
 use std::os::fd::OwnedFd;
+use std::time::Instant;
 
 use proptest::prelude::*;
 use v4l2r::bindings;
@@ -8,8 +9,8 @@ use v4l2r::bindings;
 use super::*;
 use crate::format::{CfaPattern, Packing, RawFormat};
 use crate::frame::Frame;
+use crate::kernel::{Event, Grant, Import};
 use crate::memory::Buffer;
-use crate::v4l2::queue::Grant;
 
 const SLOTS: u32 = 4;
 const SIZE: u32 = 32;
@@ -33,6 +34,7 @@ struct Inner {
     refuse_on: VecDeque<Errno>,
     refuse_off: VecDeque<Errno>,
     waits: VecDeque<nix::Result<Ready>>,
+    events: VecDeque<nix::Result<Event>>,
     restarts: u32,
 }
 
@@ -52,11 +54,15 @@ fn filled(index: u32, sequence: u32) -> Filled {
 }
 
 impl Queue for Script {
-    fn request(&self, count: u32, _: bool) -> nix::Result<Grant> {
-        Ok(Grant { count, cache_hints: false })
+    fn request(&self, count: u32, _: Memory, _: bool) -> nix::Result<Grant> {
+        Ok(Grant { count, capabilities: 0 })
     }
 
-    fn length(&self, _: u32) -> nix::Result<usize> {
+    fn remove(&self, _: u32, _: u32) -> nix::Result<()> {
+        Err(Errno::ENOTTY)
+    }
+
+    fn length(&self, _: u32, _: Memory) -> nix::Result<usize> {
         Ok(SIZE as usize)
     }
 
@@ -64,7 +70,11 @@ impl Queue for Script {
         Err(Errno::ENOTTY)
     }
 
-    fn queue(&self, index: u32) -> nix::Result<()> {
+    fn prepare(&self, _: u32, _: Import<'_>) -> nix::Result<()> {
+        Ok(())
+    }
+
+    fn queue(&self, index: u32, _: Option<Import<'_>>) -> nix::Result<()> {
         let mut inner = self.inner.borrow_mut();
         if let Some(errno) = inner.refuse_queue.pop_front() {
             return Err(errno);
@@ -74,7 +84,7 @@ impl Queue for Script {
         Ok(())
     }
 
-    fn dequeue(&self) -> nix::Result<Filled> {
+    fn dequeue(&self, _: Memory) -> nix::Result<Filled> {
         let mut inner = self.inner.borrow_mut();
         if let Some(answer) = inner.answers.pop_front() {
             if let Ok(filled) = &answer {
@@ -89,11 +99,20 @@ impl Queue for Script {
 
     fn wait(&self, timeout: Duration) -> nix::Result<Ready> {
         let mut inner = self.inner.borrow_mut();
-        let ready = inner.waits.pop_front().unwrap_or(Ok(Ready::Data));
-        if ready == Ok(Ready::Silent) {
+        let ready = inner.waits.pop_front().unwrap_or(Ok(Ready::FILLED));
+        if ready == Ok(Ready::SILENT) {
             std::thread::sleep(timeout);
         }
         ready
+    }
+
+    fn event(&self) -> nix::Result<Event> {
+        self.inner.borrow_mut().events.pop_front().unwrap_or(Err(Errno::ENOENT))
+    }
+
+    fn now(&self) -> Duration {
+        static START: std::sync::OnceLock<Instant> = std::sync::OnceLock::new();
+        START.get_or_init(Instant::now).elapsed()
     }
 
     fn stream_on(&self) -> nix::Result<()> {
@@ -121,10 +140,19 @@ impl Queue for Script {
 
 fn stream() -> Stream {
     let buffers = (0..SLOTS).map(|_| Buffer::allocate(SIZE as usize, "test").unwrap()).collect();
-    let format = RawFormat { pattern: CfaPattern::Rggb, bits: 8, packing: Packing::Bytes };
-    let layout =
-        Layout { format, width: 8, height: 4, stride: 8, size: SIZE as usize, needed: SIZE as usize };
-    Stream::new(layout, SlotPool::new(buffers), 0)
+    let format = RawFormat { pattern: CfaPattern::Rggb, bits: 8, packing: Packing::Bytes }.into();
+    let size = SIZE as usize;
+    let layout = Layout {
+        format,
+        width: 8,
+        height: 4,
+        stride: 8,
+        size,
+        needed: size,
+        colorimetry: None,
+        interval: None,
+    };
+    Stream::new(layout, SlotPool::new(buffers), Memory::Driver, 0)
 }
 
 fn started(script: &Script) -> Stream {
@@ -172,13 +200,13 @@ fn a_device_that_needs_more_buffers_than_it_has_starves() {
     let mut stream = started(&script);
     stream.fewest = 2;
     let _held: Vec<Frame> = (1..SLOTS).map(|_| frame(&mut stream, &script)).collect();
-    script.inner.borrow_mut().waits.push_back(Ok(Ready::Silent));
+    script.inner.borrow_mut().waits.push_back(Ok(Ready::SILENT));
     assert!(matches!(stream.dequeue(&script, SHORT), Ok(Dequeued::Starved)));
 }
 
 #[test]
 fn silence_is_a_time_out_not_before_its_time() {
-    let script = Script::default().with(|inner| inner.waits.extend([Err(Errno::EINTR), Ok(Ready::Silent)]));
+    let script = Script::default().with(|inner| inner.waits.extend([Err(Errno::EINTR), Ok(Ready::SILENT)]));
     let mut stream = started(&script);
     let begin = Instant::now();
     assert!(matches!(stream.dequeue(&script, SHORT), Ok(Dequeued::Timeout)));
@@ -284,7 +312,7 @@ fn a_queue_that_fails_at_queueing_is_restarted_too() {
 #[test]
 fn an_error_in_poll_without_a_reason_is_restarted_and_then_told() {
     let script = Script::default().with(|inner| {
-        inner.waits.extend([Ok(Ready::Fault); 2]);
+        inner.waits.extend([Ok(Ready::FAULT); 2]);
         inner.answers.extend([Err(Errno::EAGAIN); 2]);
     });
     let mut stream = started(&script);
@@ -354,6 +382,29 @@ fn frames_held_over_stop_and_start_stay_out_and_counting_begins_again() {
     assert_eq!(first.sequence(), 0);
     assert_ne!(first.slot(), held.slot());
     assert_eq!(script.queued(), SLOTS as usize - 2);
+}
+
+#[test]
+fn an_event_comes_before_the_frame_that_waits_and_ends_no_later_wait() {
+    let both = Ready { filled: true, event: true, fault: false };
+    let script = Script::default().with(|inner| {
+        inner.waits.extend([Ok(both), Ok(both)]);
+        inner.events.push_back(Ok(Event::EndOfStream));
+    });
+    let mut stream = started(&script);
+    let first = stream.dequeue(&script, SHORT).unwrap();
+    assert!(matches!(first, Dequeued::Event(Event::EndOfStream)), "{first:?}");
+    assert_eq!(frame(&mut stream, &script).sequence(), 0);
+}
+
+#[test]
+fn a_camera_unplugged_while_an_event_waits_is_gone() {
+    let script = Script::default().with(|inner| {
+        inner.waits.push_back(Ok(Ready { filled: false, event: true, fault: true }));
+        inner.events.push_back(Err(Errno::ENODEV));
+    });
+    let mut stream = started(&script);
+    assert_eq!(stream.dequeue(&script, SHORT).unwrap_err().verdict(), Verdict::Gone);
 }
 
 proptest! {

@@ -100,7 +100,7 @@ fn feed(camera: &mut dyn Camera, config: &StreamConfig, stream: &Stream) -> Resu
                 let frame = if config.held == 0 { copied_out(&frame, config)? } else { frame };
                 take(frame, stream);
             }
-            Dequeued::Damaged { .. } => heard = clock::now(),
+            Dequeued::Damaged { .. } | Dequeued::Event(_) => heard = clock::now(),
             Dequeued::Timeout => {
                 let waited = clock::now().saturating_sub(heard);
                 if waited > patience {

@@ -22,6 +22,7 @@ use crate::error::Error;
 use crate::event::{EventKind, EventSender, Listeners};
 use crate::library::Library;
 use crate::photo::Tier;
+use crate::sensor;
 use capture::Active;
 use ring::Ring;
 
@@ -124,16 +125,18 @@ impl Session {
         events: EventSender,
     ) -> Result<Self, Error> {
         let options = SessionOptions { burst: options.burst.max(1), ..options };
+        let not_raw = |camera: &dyn Camera| latent_hal::Error::Unsupported {
+            camera: camera.info().id.clone(),
+            reason: "it offers no raw format".to_owned(),
+        };
         let mode = match options.mode {
             Some(mode) => mode,
-            None => camera.modes()?.into_iter().next().ok_or_else(|| latent_hal::Error::Unsupported {
-                camera: camera.info().id.clone(),
-                reason: "it offers no raw format".to_owned(),
-            })?,
+            None => camera.modes()?.into_iter().next().ok_or_else(|| not_raw(&*camera))?,
         };
         let config = camera.configure(&StreamRequest { mode, held: options.burst + ring::DEPTH })?;
-        camera.start()?;
         let info = camera.info().clone();
+        let geometry = sensor::geometry(&config, &info.sensor).ok_or_else(|| not_raw(&*camera))?;
+        camera.start()?;
         let megapixels = u64::from(config.width) * u64::from(config.height) / 1_000_000;
         let estimate_ms = Arc::new(AtomicU64::new(10 + 10 * megapixels));
 
@@ -154,6 +157,7 @@ impl Session {
             library: Arc::clone(&library),
             listeners: Arc::clone(&listeners),
             config,
+            geometry,
             info: info.clone(),
             tier: options.tier,
             estimate_ms: Arc::clone(&estimate_ms),
@@ -161,6 +165,7 @@ impl Session {
         let spool = spool_lane::Lane {
             library: Arc::clone(&library),
             config,
+            geometry,
             info: info.clone(),
             burst: options.burst,
             proxies,

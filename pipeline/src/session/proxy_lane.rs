@@ -5,7 +5,7 @@ use std::sync::atomic::{AtomicU64, Ordering};
 use std::sync::mpsc::Receiver;
 
 use latent_hal::{CameraInfo, Frame, StreamConfig};
-use latent_isp::{RawView, Rendering, proxy};
+use latent_isp::{RawGeometry, RawView, Rendering, proxy};
 
 use super::Capture;
 use crate::caption::{self, Rendition};
@@ -36,6 +36,7 @@ pub(super) struct Lane {
     pub(super) library: Arc<Library>,
     pub(super) listeners: Arc<Listeners>,
     pub(super) config: StreamConfig,
+    pub(super) geometry: RawGeometry,
     pub(super) info: CameraInfo,
     pub(super) tier: Tier,
     pub(super) estimate_ms: Arc<AtomicU64>,
@@ -135,7 +136,7 @@ impl Lane {
 
     fn proxy(&self, frame: &Frame) -> Result<(latent_isp::Picture, Rendering), Error> {
         let bytes = frame.read()?;
-        let raw = RawView::new(sensor::geometry(&self.config, &self.info.sensor), &bytes)?;
+        let raw = RawView::new(self.geometry, &bytes)?;
         let binned = proxy::bin(&raw)?;
         drop(bytes);
         let rendering = Rendering::automatic(binned.statistics(), sensor::colour(&self.info.sensor));

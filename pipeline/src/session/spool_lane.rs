@@ -4,6 +4,7 @@ use std::sync::Arc;
 use std::sync::mpsc::{Receiver, Sender};
 
 use latent_hal::{CameraInfo, Frame, StreamConfig};
+use latent_isp::RawGeometry;
 
 use super::{Capture, proxy_lane};
 use crate::clock::Laps;
@@ -29,6 +30,7 @@ pub(super) enum Work {
 pub(super) struct Lane {
     pub(super) library: Arc<Library>,
     pub(super) config: StreamConfig,
+    pub(super) geometry: RawGeometry,
     pub(super) info: CameraInfo,
     pub(super) burst: u32,
     pub(super) proxies: Sender<proxy_lane::Work>,
@@ -68,7 +70,7 @@ impl Lane {
         let header = SpoolHeader {
             asset_id: capture.asset_id,
             library_id: self.library.id(),
-            geometry: sensor::geometry(&self.config, &self.info.sensor),
+            geometry: self.geometry,
             frames: self.burst,
             captured_at: capture.captured_at.clone(),
             shot: sensor::shot(&self.info, &self.config, reference, capture.requested),

@@ -8,6 +8,10 @@
 // The helpers of the tests fail as tests do.
 #![allow(clippy::unwrap_used, clippy::panic, clippy::print_stdout)]
 
+mod memory;
+mod pictures;
+mod settings;
+
 use std::collections::HashSet;
 use std::fs::{File, OpenOptions};
 use std::path::{Path, PathBuf};
@@ -94,9 +98,15 @@ impl Drop for Vivid {
     }
 }
 
-/// The smallest mode of a camera.
+/// The modes of a camera, the raw ones and the others.
+fn modes(camera: &dyn Camera) -> (Vec<Mode>, Vec<Mode>) {
+    camera.modes().unwrap().into_iter().partition(|mode| mode.format.raw().is_some())
+}
+
+/// The smallest mode of a camera, raw where it has raw ones.
 fn smallest(camera: &dyn Camera) -> Mode {
-    *camera.modes().unwrap().last().unwrap()
+    let (raw, developed) = modes(camera);
+    *raw.last().or(developed.last()).unwrap()
 }
 
 fn configured(camera: &mut dyn Camera, held: u32) -> StreamConfig {
@@ -135,9 +145,12 @@ fn modes_are_listed_largest_and_deepest_first() {
     let Some(device) = device() else { return };
     let modes = device.open().modes().unwrap();
     assert!(!modes.is_empty());
-    let rank = |mode: &Mode| (u64::from(mode.width) * u64::from(mode.height), mode.format.bits);
+    let rank = |mode: &Mode| (u64::from(mode.width) * u64::from(mode.height), mode.format.bits());
     let area = |mode: &Mode| rank(mode).0;
-    for pair in modes.windows(2) {
+    let first_developed = modes.iter().take_while(|mode| mode.format.raw().is_some()).count();
+    let (raw, developed) = modes.split_at(first_developed);
+    assert!(developed.iter().all(|mode| mode.format.raw().is_none()), "raw modes come first");
+    for pair in raw.windows(2).chain(developed.windows(2)) {
         assert!(
             area(&pair[0]) > area(&pair[1])
                 || rank(&pair[0]) >= rank(&pair[1])
@@ -150,7 +163,7 @@ fn modes_are_listed_largest_and_deepest_first() {
 }
 
 #[test]
-fn every_raw_format_streams() {
+fn every_format_streams() {
     let Some(device) = device() else { return };
     let mut camera = device.open();
     let modes = camera.modes().unwrap();
@@ -160,6 +173,7 @@ fn every_raw_format_streams() {
         assert_eq!((config.format, config.width, config.height), (mode.format, mode.width, mode.height));
         assert!(config.held >= 1 && config.slots > config.held, "{config:?}");
         assert!(config.stride_bytes >= mode.format.row_bytes(mode.width));
+        assert_eq!(config.colorimetry.is_none(), mode.format.raw().is_some());
         camera.start().unwrap();
         let (mut last, mut time) = (None, Duration::ZERO);
         for _ in 0..5 {
@@ -177,14 +191,13 @@ fn every_raw_format_streams() {
 
 /// A picture has all its rows, more than one value, and no sample above what its bits allow.
 fn check_picture(config: &StreamConfig, bytes: &[u8]) {
-    let row = config.format.row_bytes(config.width);
-    assert!(bytes.len() >= config.stride_bytes * (config.height as usize - 1) + row);
+    assert!(bytes.len() >= config.planes().last().map_or(100, |plane| plane.end()));
     assert!(bytes.len() <= config.size_bytes);
     assert!(bytes.iter().any(|byte| *byte != bytes[0]), "{:?}: all bytes are the same", config.format);
-    if config.format.packing == Packing::Le16 {
+    if let Some(format) = config.format.raw().filter(|format| format.packing == Packing::Le16) {
         let most = bytes.chunks_exact(2).map(|pair| u16::from_le_bytes([pair[0], pair[1]])).max().unwrap();
-        assert!(u32::from(most) < 1 << config.format.bits, "{:?}: sample {most}", config.format);
-        assert!(u32::from(most) >= 1 << (config.format.bits - 2), "{:?}: sample {most}", config.format);
+        assert!(u32::from(most) < 1 << format.bits, "{:?}: sample {most}", config.format);
+        assert!(u32::from(most) >= 1 << (format.bits - 2), "{:?}: sample {most}", config.format);
     }
 }
 
@@ -390,6 +403,21 @@ fn lost_frames_are_gaps_in_the_sequence() {
     assert_eq!(numbers[0], 0);
     assert!(numbers.windows(2).all(|pair| pair[0] < pair[1]), "{numbers:?}");
     assert!(numbers[7] > 7, "no gap in {numbers:?}");
+}
+
+#[test]
+fn times_go_on_where_they_wrap() {
+    const WRAP_TIMESTAMP: u32 = 0x027;
+    let Some(device) = device() else { return };
+    let Some(mut vivid) = device.vivid() else { return };
+    // 64 bits of nanoseconds, then 32 bits of seconds.
+    for choice in [1, 2] {
+        vivid.set(WRAP_TIMESTAMP, choice);
+        let (mut camera, _) = started(&device, 1);
+        let (first, second) = (frame(&mut camera), frame(&mut camera));
+        assert!(first.timestamp() > Duration::from_secs(1 << 30), "{:?}", first.timestamp());
+        assert!(second.timestamp() > first.timestamp());
+    }
 }
 
 #[test]

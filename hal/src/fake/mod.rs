@@ -1,0 +1,126 @@
+//! A kernel that is not there: cameras for tests on machines without any, which misbehave on request.
+//!
+//! It keeps the rules of V4L2's buffer queues as the kernel does (who owns the queue, which buffer is where, what is
+//! refused when), and its time is its own: it passes only while a program waits for a frame, so that tests neither sleep
+//! nor depend on the machine. Pictures are those of [`picture()`], so that a test knows what it must see.
+
+mod device;
+mod faults;
+mod node;
+mod picture;
+mod queue;
+
+pub use device::Model;
+pub use faults::{Call, Fault, Times};
+pub use picture::picture;
+
+use std::collections::BTreeMap;
+use std::path::{Path, PathBuf};
+use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
+use std::time::Duration;
+
+use nix::errno::Errno;
+
+use crate::kernel::{Kernel, Media, Subdevice, Video};
+use device::Device;
+use node::Node;
+
+/// A kernel with the cameras that a test plugged in; clones are the same kernel.
+#[derive(Clone, Debug, Default)]
+pub struct FakeKernel {
+    cameras: Arc<Mutex<BTreeMap<PathBuf, FakeCamera>>>,
+}
+
+/// A camera of a [`FakeKernel`], as its hardware sees it; clones are the same camera.
+#[derive(Clone, Debug)]
+pub struct FakeCamera {
+    device: Arc<Mutex<Device>>,
+}
+
+impl FakeKernel {
+    /// Plugs a camera in; one that has the same file goes.
+    pub fn plug(&self, path: impl Into<PathBuf>, model: Model) -> FakeCamera {
+        let camera = FakeCamera { device: Arc::new(Mutex::new(Device::new(model))) };
+        if let Some(other) = lock(&self.cameras).insert(path.into(), camera.clone()) {
+            other.unplug();
+        }
+        camera
+    }
+
+    fn camera(&self, path: &Path) -> nix::Result<FakeCamera> {
+        lock(&self.cameras).get(path).cloned().ok_or(Errno::ENOENT)
+    }
+}
+
+impl Kernel for FakeKernel {
+    fn video(&self, path: &Path) -> nix::Result<Box<dyn Video>> {
+        let camera = self.camera(path)?;
+        camera.device().enter(Call::Open)?;
+        Ok(Box::new(Node::open(Arc::clone(&camera.device))))
+    }
+
+    fn media(&self, _: &Path) -> nix::Result<Box<dyn Media>> {
+        Err(Errno::ENOENT)
+    }
+
+    fn subdevice(&self, _: &Path) -> nix::Result<Box<dyn Subdevice>> {
+        Err(Errno::ENOENT)
+    }
+}
+
+impl FakeCamera {
+    /// Takes the camera away while programs use it: every call of theirs is refused with `ENODEV` from now on.
+    pub fn unplug(&self) {
+        self.device().unplug();
+    }
+
+    /// Refuses the next calls of a kind, or all.
+    pub fn refuse(&self, call: Call, errno: Errno, times: Times) {
+        self.device().faults.refuse(call, errno, times);
+    }
+
+    /// No longer refuses calls of a kind.
+    pub fn relent(&self, call: Call) {
+        self.device().faults.relent(call);
+    }
+
+    /// Does this to the frame that comes `frames` frames after the next.
+    pub fn misbehave(&self, frames: u64, fault: Fault) {
+        let mut device = self.device();
+        let frame = device.frames() + frames;
+        device.faults.plan(frame, fault);
+    }
+
+    /// Buffers that the camera's driver holds.
+    pub fn buffers(&self) -> usize {
+        self.device().buffers()
+    }
+
+    /// Buffers that wait to be filled.
+    pub fn queued(&self) -> usize {
+        self.device().queued()
+    }
+
+    /// How often the stream was switched on.
+    pub fn starts(&self) -> u32 {
+        self.device().starts()
+    }
+
+    /// How often a buffer was given other memory than it had before: what maps it for the device anew.
+    pub fn remaps(&self) -> u32 {
+        self.device().remaps()
+    }
+
+    /// Lets time pass as if a program had slept: frames come or are lost.
+    pub fn pass(&self, time: Duration) {
+        self.device().pass(time);
+    }
+
+    fn device(&self) -> MutexGuard<'_, Device> {
+        lock(&self.device)
+    }
+}
+
+fn lock<T>(mutex: &Mutex<T>) -> MutexGuard<'_, T> {
+    mutex.lock().unwrap_or_else(PoisonError::into_inner)
+}

@@ -1,0 +1,45 @@
+//! The seam to the kernel: every call that the V4L2 backend makes on a device, and what the kernel answers.
+//!
+//! Two implementations: [`Linux`], and the fake kernel of the tests (feature `fake-kernel`), whose cameras misbehave on
+//! request. All that stands above is the same code with both. Nothing here is checked or decided: numbers are the
+//! driver's, refusals are errno. Calls repeat themselves on `EINTR`.
+
+mod linux;
+mod media;
+mod queue;
+mod subdevice;
+mod video;
+
+pub use linux::Linux;
+pub use media::{Entity, Interface, Link, Media, MediaInfo, Pad, Topology};
+pub use queue::{Event, Filled, Grant, Import, Memory, Queue, Ready};
+pub use subdevice::{BusFormat, BusSize, Route, Subdevice};
+pub use video::{
+    Control, ControlKind, ControlRefusal, Format, FormatEntry, Fraction, Identity, IntervalEntry, MenuItem,
+    PlaneFormat, Rectangle, SizeEntry, SizeRange, Video,
+};
+
+use std::fmt::Debug;
+use std::path::Path;
+
+/// A kernel with devices to open.
+pub trait Kernel: Debug + Send + Sync {
+    /// Opens a video node. Refuses with `ENOTTY`, before it is opened, a file that is no video device: opening a file
+    /// of another kind may do harm (a watchdog starts).
+    ///
+    /// # Errors
+    /// The kernel's errno.
+    fn video(&self, path: &Path) -> nix::Result<Box<dyn Video>>;
+
+    /// Opens a media device, `/dev/media*`.
+    ///
+    /// # Errors
+    /// The kernel's errno.
+    fn media(&self, path: &Path) -> nix::Result<Box<dyn Media>>;
+
+    /// Opens a sub-device, `/dev/v4l-subdev*`.
+    ///
+    /// # Errors
+    /// The kernel's errno.
+    fn subdevice(&self, path: &Path) -> nix::Result<Box<dyn Subdevice>>;
+}

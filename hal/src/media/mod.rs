@@ -1,0 +1,14 @@
+//! Cameras that are several devices: a sensor, and the parts that its pictures pass on their way to a capture node.
+//! <https://docs.kernel.org/userspace-api/media/mediactl/media-controller-model.html>
+//!
+//! Owns: the graph and its text form ([`graph`], [`listing`]), the way through it ([`path`]), the formats along that way
+//! ([`pipeline`]). Never: capturing, which is the capture node's ([`crate::v4l2`]).
+
+pub mod graph;
+pub mod listing;
+pub mod path;
+pub mod pipeline;
+
+pub use graph::Graph;
+pub use path::{Path, find};
+pub use pipeline::{Mismatch, Step};

@@ -1,0 +1,214 @@
+//! The way from a sensor to a capture node.
+
+use std::collections::{HashMap, VecDeque};
+
+use super::graph::Graph;
+use crate::kernel::{Entity, Link};
+
+/// The links that pictures pass, from the sensor to the capture node.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Path {
+    /// At least one, each beginning at the entity where the one before it ends.
+    pub links: Vec<Link>,
+}
+
+impl Path {
+    /// The entity of the sensor.
+    pub fn sensor(&self) -> u32 {
+        self.links[0].source.0
+    }
+
+    /// The entity of the capture node.
+    pub fn capture(&self) -> u32 {
+        self.links[self.links.len() - 1].sink.0
+    }
+
+    /// The names of the entities on the way.
+    pub fn names<'a>(&self, graph: &'a Graph) -> Vec<&'a str> {
+        let entities = std::iter::once(self.sensor()).chain(self.links.iter().map(|link| link.sink.0));
+        entities.filter_map(|id| graph.entity(id)).map(|entity| entity.name.as_str()).collect()
+    }
+}
+
+/// The shortest way from a sensor to an entity that `is_capture` accepts, by breadth-first search; of ways of the same
+/// length the one through the lowest pads. A video node may be for statistics or metadata: that is for `is_capture` to
+/// know, which asks the device. A board may restrict the way to entities that match `allowed` (`*` stands for any text;
+/// empty allows all).
+pub fn find(
+    graph: &Graph,
+    sensor: u32,
+    allowed: &[&str],
+    is_capture: impl Fn(&Entity) -> bool,
+) -> Option<Path> {
+    let may_pass =
+        |entity: &Entity| allowed.is_empty() || allowed.iter().any(|pattern| matches(pattern, &entity.name));
+    let mut reached_by: HashMap<u32, Link> = HashMap::new();
+    let mut next = VecDeque::from([sensor]);
+    while let Some(at) = next.pop_front() {
+        for link in graph.links_out(at) {
+            let Some(entity) = graph.entity(link.sink.0) else { continue };
+            let seen = entity.id == sensor || reached_by.contains_key(&entity.id);
+            // A link that is off for good leads nowhere.
+            let is_closed = link.is_immutable() && !link.is_enabled();
+            if seen || is_closed || !may_pass(entity) {
+                continue;
+            }
+            reached_by.insert(entity.id, link);
+            if is_capture(entity) {
+                return Some(walk_back(&reached_by, entity.id, sensor));
+            }
+            next.push_back(entity.id);
+        }
+    }
+    None
+}
+
+fn walk_back(reached_by: &HashMap<u32, Link>, capture: u32, sensor: u32) -> Path {
+    let mut links = Vec::new();
+    let mut at = capture;
+    while let Some(link) = reached_by.get(&at).filter(|_| at != sensor) {
+        links.push(*link);
+        at = link.source.0;
+    }
+    links.reverse();
+    Path { links }
+}
+
+/// Whether a name fits a pattern, in which `*` stands for any text.
+fn matches(pattern: &str, name: &str) -> bool {
+    match pattern.split_once('*') {
+        None => pattern == name,
+        Some((start, rest)) => {
+            let Some(tail) = name.strip_prefix(start) else { return false };
+            let ends = tail.char_indices().map(|(at, _)| at).chain([tail.len()]);
+            ends.into_iter().any(|at| matches(rest, &tail[at..]))
+        }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::super::graph::VIDEO_NODE;
+    use super::super::listing;
+    use super::*;
+
+    /// A board: its graph, what it must be restricted to, and the way that is wanted.
+    struct Board {
+        name: &'static str,
+        graph: &'static str,
+        allowed: &'static [&'static str],
+        way: &'static [&'static str],
+    }
+
+    const BOARDS: [Board; 8] = [
+        Board {
+            name: "rkisp1",
+            graph: include_str!("graphs/rkisp1.txt"),
+            allowed: &[],
+            way: &["imx219 4-0010", "rkisp1_isp", "rkisp1_resizer_mainpath", "rkisp1_mainpath"],
+        },
+        Board {
+            name: "rp1-cfe",
+            graph: include_str!("graphs/rp1-cfe.txt"),
+            allowed: &[],
+            way: &["imx219 6-0010", "csi2", "rp1-cfe-csi2_ch0"],
+        },
+        Board {
+            name: "unicam",
+            graph: include_str!("graphs/unicam.txt"),
+            allowed: &[],
+            way: &["imx219 10-0010", "unicam-image"],
+        },
+        Board {
+            name: "imx8-isi",
+            graph: include_str!("graphs/imx8-isi.txt"),
+            allowed: &[],
+            way: &["imx219 1-0010", "csis-32e40000.csi", "crossbar", "mxc_isi.0", "mxc_isi.0.capture"],
+        },
+        Board {
+            name: "sun6i-csi",
+            graph: include_str!("graphs/sun6i-csi.txt"),
+            allowed: &[],
+            way: &["ov5640 4-004c", "sun6i-csi-bridge", "sun6i-csi-capture"],
+        },
+        Board {
+            name: "qcom-camss",
+            graph: include_str!("graphs/qcom-camss.txt"),
+            allowed: &["msm_csiphy2", "msm_csid0", "msm_vfe0_*"],
+            way: &["imx412 20-001a", "msm_csiphy2", "msm_csid0", "msm_vfe0_rdi0", "msm_vfe0_video0"],
+        },
+        Board {
+            name: "dcmipp",
+            graph: include_str!("graphs/dcmipp.txt"),
+            allowed: &[],
+            way: &[
+                "imx335 0-001a",
+                "48020000.csi",
+                "dcmipp_input",
+                "dcmipp_dump_postproc",
+                "dcmipp_dump_capture",
+            ],
+        },
+        Board {
+            name: "j721e-csi2rx",
+            graph: include_str!("graphs/j721e-csi2rx.txt"),
+            allowed: &[],
+            way: &[
+                "imx219 4-0010",
+                "cdns_csi2rx.30101000.csi-bridge",
+                "30102000.ticsi2rx",
+                "30102000.ticsi2rx context 0",
+            ],
+        },
+    ];
+
+    /// What a test can know of a video node without opening it.
+    fn takes_pictures(entity: &Entity) -> bool {
+        entity.function == VIDEO_NODE
+            && !["stats", "params", "embedded", "config"].iter().any(|word| entity.name.contains(word))
+    }
+
+    #[test]
+    fn every_board_has_its_way_from_sensor_to_capture_node() {
+        for board in BOARDS {
+            let graph = listing::parse(board.graph).unwrap_or_else(|error| panic!("{}: {error}", board.name));
+            let sensor = graph.sensors().next().unwrap().id;
+            let path = find(&graph, sensor, board.allowed, takes_pictures);
+            let path = path.unwrap_or_else(|| panic!("{}: no way", board.name));
+            assert_eq!(path.names(&graph), board.way, "{}", board.name);
+            assert!(path.links.windows(2).all(|pair| pair[0].sink.0 == pair[1].source.0), "{}", board.name);
+        }
+    }
+
+    #[test]
+    fn every_graph_names_its_source() {
+        for board in BOARDS {
+            assert!(board.graph.starts_with("# source: "), "{}", board.name);
+        }
+    }
+
+    #[test]
+    fn a_restriction_that_allows_no_way_finds_none() {
+        let graph = listing::parse(BOARDS[0].graph).unwrap();
+        let sensor = graph.sensors().next().unwrap().id;
+        assert_eq!(find(&graph, sensor, &["rkisp1_isp", "rkisp1_resizer*"], takes_pictures), None);
+        let self_path = ["rkisp1_isp", "*_selfpath"];
+        let path = find(&graph, sensor, &self_path, takes_pictures).unwrap();
+        assert_eq!(path.names(&graph)[3], "rkisp1_selfpath");
+    }
+
+    #[test]
+    fn circles_end() {
+        let text = "- entity 1: a\ntype V4L2 subdev subtype Sensor\npad0: Source\n-> \"b\":0 []\n\
+                    - entity 2: b\npad0: Sink\npad1: Source\n-> \"a\":0 []\n-> \"b\":0 []";
+        assert_eq!(find(&listing::parse(text).unwrap(), 1, &[], |_| false), None);
+    }
+
+    #[test]
+    fn stars_stand_for_any_text() {
+        assert!(matches("imx219 *", "imx219 4-0010") && matches("*", "") && matches("a*b*c", "aXbYbZc"));
+        assert!(
+            !matches("imx219", "imx219 4-0010") && !matches("a*b", "ac") && matches("*é*", "café au lait")
+        );
+    }
+}

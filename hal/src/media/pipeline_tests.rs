@@ -1,0 +1,162 @@
+use std::cell::RefCell;
+use std::collections::HashMap;
+use std::sync::Mutex;
+
+use nix::errno::Errno;
+
+use super::super::{find, graph::VIDEO_NODE, listing};
+use super::*;
+use crate::kernel::{BusSize, Fraction, MediaInfo, Rectangle, Route, Topology};
+
+const RGGB10: u32 = 0x300f;
+const YUYV: u32 = 0x2008;
+
+/// A part that hands on what it is given, unless a pad always has something else.
+#[derive(Debug, Default)]
+struct Part {
+    formats: Mutex<HashMap<u32, BusFormat>>,
+    fixed: HashMap<u32, BusFormat>,
+}
+
+impl Subdevice for Part {
+    fn has_streams(&self) -> nix::Result<bool> {
+        Ok(false)
+    }
+    fn use_streams(&self) -> nix::Result<()> {
+        Err(Errno::ENOTTY)
+    }
+    fn code(&self, _: u32, _: u32) -> nix::Result<u32> {
+        Err(Errno::EINVAL)
+    }
+    fn size(&self, _: u32, _: u32, _: u32) -> nix::Result<BusSize> {
+        Err(Errno::EINVAL)
+    }
+    fn interval_entry(&self, _: u32, _: u32, _: (u32, u32), _: u32) -> nix::Result<Fraction> {
+        Err(Errno::EINVAL)
+    }
+    fn format(&self, pad: u32, _: u32) -> nix::Result<BusFormat> {
+        self.formats.lock().unwrap().get(&pad).copied().ok_or(Errno::EINVAL)
+    }
+    fn set_format(&self, pad: u32, _: u32, wanted: BusFormat) -> nix::Result<BusFormat> {
+        let format = self.fixed.get(&pad).copied().unwrap_or(wanted);
+        self.formats.lock().unwrap().insert(pad, format);
+        Ok(format)
+    }
+    fn interval(&self, _: u32) -> nix::Result<Fraction> {
+        Err(Errno::ENOTTY)
+    }
+    fn set_interval(&self, _: u32, _: Fraction) -> nix::Result<Fraction> {
+        Err(Errno::ENOTTY)
+    }
+    fn selection(&self, _: u32, _: u32) -> nix::Result<Rectangle> {
+        Err(Errno::ENOTTY)
+    }
+    fn set_selection(&self, _: u32, _: u32, _: Rectangle) -> nix::Result<Rectangle> {
+        Err(Errno::ENOTTY)
+    }
+    fn routes(&self) -> nix::Result<Vec<Route>> {
+        Err(Errno::ENOTTY)
+    }
+    fn set_routes(&self, _: &[Route]) -> nix::Result<Vec<Route>> {
+        Err(Errno::ENOTTY)
+    }
+}
+
+/// Remembers which links were switched.
+#[derive(Debug, Default)]
+struct Switches {
+    made: RefCell<Vec<(String, bool)>>,
+    refuse: bool,
+    graph: Graph,
+}
+
+impl Media for Switches {
+    fn info(&self) -> nix::Result<MediaInfo> {
+        Ok(MediaInfo::default())
+    }
+    fn topology(&self) -> nix::Result<Topology> {
+        Ok(self.graph.topology().clone())
+    }
+    fn set_link(&self, link: &crate::kernel::Link, on: bool) -> nix::Result<()> {
+        if self.refuse {
+            return Err(Errno::EBUSY);
+        }
+        self.made.borrow_mut().push((self.graph.pad_name(link.source), on));
+        Ok(())
+    }
+}
+
+fn board() -> (Graph, Path) {
+    let graph = listing::parse(include_str!("graphs/rkisp1.txt")).unwrap();
+    let sensor = graph.sensors().next().unwrap().id;
+    let path =
+        find(&graph, sensor, &[], |entity| entity.function == VIDEO_NODE && entity.name.ends_with("path"))
+            .unwrap();
+    (graph, path)
+}
+
+fn parts(path: &Path, change: impl Fn(u32) -> Part) -> HashMap<u32, Part> {
+    let all: Vec<u32> = steps(path).iter().map(|step| step.entity).collect();
+    // The last one is a video node.
+    all[..all.len() - 1].iter().map(|entity| (*entity, change(*entity))).collect()
+}
+
+fn opened<'a>(parts: &'a HashMap<u32, Part>) -> impl Fn(u32) -> Option<&'a dyn Subdevice> {
+    |entity| parts.get(&entity).map(|part| part as &dyn Subdevice)
+}
+
+fn format(code: u32, width: u32) -> BusFormat {
+    BusFormat { code, width, height: 480, field: 1, colorspace: 11 }
+}
+
+#[test]
+fn the_sensors_format_is_handed_on_to_the_end() {
+    let (graph, path) = board();
+    let parts = parts(&path, |_| Part::default());
+    let end = propagate(&graph, &path, format(RGGB10, 640), opened(&parts)).unwrap();
+    assert_eq!(end, format(RGGB10, 640));
+    assert_eq!(explain(&graph, &path, opened(&parts)), None);
+}
+
+#[test]
+fn a_part_that_changes_the_format_at_its_output_hands_on_the_change() {
+    let (graph, path) = board();
+    let isp = graph.named("rkisp1_isp").unwrap().id;
+    let parts = parts(&path, |entity| Part {
+        fixed: if entity == isp { HashMap::from([(2, format(YUYV, 632))]) } else { HashMap::new() },
+        ..Part::default()
+    });
+    let end = propagate(&graph, &path, format(RGGB10, 640), opened(&parts)).unwrap();
+    assert_eq!((end.code, end.width), (YUYV, 632));
+}
+
+#[test]
+fn pads_that_do_not_match_are_named_with_both_formats() {
+    let (graph, path) = board();
+    let isp = graph.named("rkisp1_isp").unwrap().id;
+    let parts = parts(&path, |entity| Part {
+        fixed: if entity == isp { HashMap::from([(0, format(RGGB10, 800))]) } else { HashMap::new() },
+        ..Part::default()
+    });
+    let error = propagate(&graph, &path, format(RGGB10, 640), opened(&parts)).unwrap_err().to_string();
+    let told = r#""imx219 4-0010":0 gives 0x300f 640x480, and "rkisp1_isp":0 takes 0x300f 800x480"#;
+    assert!(error.contains(told), "{error}");
+    // The same is what an EPIPE of the whole pipeline means.
+    assert_eq!(explain(&graph, &path, opened(&parts)).unwrap().to_string(), told);
+}
+
+#[test]
+fn links_of_the_way_are_switched_on_and_rivals_off() {
+    let text = "- entity 1: a\ntype V4L2 subdev subtype Sensor\npad0: Source\n-> \"csi\":0 []\n\
+                - entity 2: b\ntype V4L2 subdev subtype Sensor\npad0: Source\n-> \"csi\":0 [ENABLED]\n\
+                - entity 3: csi\npad0: Sink\npad1: Source\n-> \"video\":0 [ENABLED,IMMUTABLE]\n\
+                - entity 4: video\ntype Node subtype V4L\npad0: Sink";
+    let graph = listing::parse(text).unwrap();
+    let path = find(&graph, 1, &[], |entity| entity.function == VIDEO_NODE).unwrap();
+    let mut media = Switches { graph: graph.clone(), ..Switches::default() };
+    link(&graph, &media, &path).unwrap();
+    assert_eq!(*media.made.borrow(), [("\"b\":0".to_owned(), false), ("\"a\":0".to_owned(), true)]);
+    media.refuse = true;
+    let error = link(&graph, &media, &path).unwrap_err().to_string();
+    assert!(error.contains("MEDIA_IOC_SETUP_LINK on \"b\":0 failed: EBUSY"), "{error}");
+}

@@ -1,0 +1,441 @@
+//! The whole backend on a fake kernel.
+
+use nix::errno::Errno;
+
+use super::*;
+use crate::error::ErrorKind;
+use crate::fake::{Call, FakeCamera, FakeKernel, Fault, Model, Times, picture};
+use crate::frame::Frame;
+use crate::kernel::{Event, SizeEntry};
+
+const PATH: &str = "/dev/video0";
+const SECOND: Duration = Duration::from_secs(1);
+const FRAME: Duration = Duration::from_millis(34);
+
+fn plugged(model: Model) -> (FakeKernel, FakeCamera, V4l2Camera) {
+    let kernel = FakeKernel::default();
+    let fake = kernel.plug(PATH, model);
+    let camera = V4l2Camera::open_on(&kernel, Path::new(PATH)).unwrap();
+    (kernel, fake, camera)
+}
+
+fn configure(camera: &mut V4l2Camera) -> StreamConfig {
+    let mode = camera.modes().unwrap()[0];
+    camera.configure(&StreamRequest { mode, held: 2 }).unwrap()
+}
+
+fn started() -> (FakeKernel, FakeCamera, V4l2Camera) {
+    let (kernel, fake, mut camera) = plugged(Model::raw());
+    configure(&mut camera);
+    camera.start().unwrap();
+    (kernel, fake, camera)
+}
+
+fn frame(camera: &mut V4l2Camera) -> Frame {
+    match camera.dequeue(SECOND).unwrap() {
+        Dequeued::Frame(frame) => frame,
+        other => panic!("no frame but {other:?}"),
+    }
+}
+
+fn damage(camera: &mut V4l2Camera) -> u64 {
+    match camera.dequeue(SECOND).unwrap() {
+        Dequeued::Damaged { sequence, .. } => sequence,
+        other => panic!("no damage but {other:?}"),
+    }
+}
+
+#[test]
+fn every_format_of_every_size_is_the_picture_that_was_seen() {
+    let sizes = vec![SizeEntry::Discrete(64, 48), SizeEntry::Discrete(34, 18)];
+    let fourccs = vec![
+        *b"RGGB", *b"BG10", *b"pGAA", *b"pRCC", *b"pgEE", *b"BYR2", *b"YUYV", *b"NV12", *b"NV16", *b"YU12",
+        *b"MJPG",
+    ];
+    for row_padding in [0, 30] {
+        let model = Model { fourccs: fourccs.clone(), sizes: sizes.clone(), row_padding, ..Model::raw() };
+        for model in [model.clone(), model.planar()] {
+            let (_kernel, _fake, mut camera) = plugged(model);
+            let modes = camera.modes().unwrap();
+            assert_eq!(modes.len(), fourccs.len() * sizes.len());
+            for mode in modes {
+                let config = camera.configure(&StreamRequest { mode, held: 1 }).unwrap();
+                assert_eq!(
+                    (config.format, config.width, config.height),
+                    (mode.format, mode.width, mode.height)
+                );
+                camera.start().unwrap();
+                for sequence in 0..3 {
+                    let fourcc = formats::to_fourccs(mode.format).next().unwrap();
+                    let (stride, size) = (config.stride_bytes, config.size_bytes);
+                    let seen = picture(fourcc, config.width, config.height, stride, size, sequence);
+                    assert!(*frame(&mut camera).read().unwrap() == *seen, "{mode:?}, frame {sequence}");
+                }
+                camera.stop().unwrap();
+            }
+        }
+    }
+}
+
+#[test]
+fn a_camera_on_usb_tells_what_its_colours_mean() {
+    let (_kernel, _fake, mut camera) = plugged(Model::usb());
+    let config = configure(&mut camera);
+    assert!(config.format.raw().is_none() && config.colorimetry.is_some(), "{config:?}");
+    assert_eq!(config.planes().len(), 1);
+}
+
+#[test]
+fn frames_that_come_back_bad_are_damage_and_the_next_one_is_good() {
+    let faults = [Fault::Empty, Fault::Short(10), Fault::Bad, Fault::Short(u32::MAX)];
+    for fault in faults {
+        let (_kernel, fake, mut camera) = started();
+        frame(&mut camera);
+        fake.misbehave(0, fault);
+        assert_eq!(damage(&mut camera), 1, "{fault:?}");
+        assert_eq!(frame(&mut camera).sequence(), 2, "{fault:?}");
+    }
+}
+
+#[test]
+fn lost_frames_late_frames_and_jumps_keep_numbers_and_pictures_right() {
+    let (_kernel, fake, mut camera) = started();
+    let first = frame(&mut camera);
+    fake.misbehave(0, Fault::Lost);
+    assert_eq!(frame(&mut camera).sequence(), 2);
+    fake.misbehave(0, Fault::Late(SECOND / 2));
+    let late = frame(&mut camera);
+    assert_eq!(late.sequence(), 3);
+    assert!(late.timestamp() - first.timestamp() >= SECOND / 2 + 2 * (FRAME - Duration::from_millis(1)));
+    fake.misbehave(0, Fault::Sequence(u32::MAX));
+    let jumped = frame(&mut camera).sequence();
+    assert_eq!(frame(&mut camera).sequence(), jumped + 1, "over the end of 32 bits");
+    fake.misbehave(0, Fault::Timestamp(Duration::from_secs(1 << 33)));
+    assert!(frame(&mut camera).timestamp() >= Duration::from_secs(1 << 33));
+}
+
+#[test]
+fn a_camera_that_was_slept_over_loses_frames_and_none_twice() {
+    let (_kernel, fake, mut camera) = started();
+    fake.pass(10 * SECOND);
+    let mut last = None;
+    for _ in 0..10 {
+        let next = frame(&mut camera).sequence();
+        assert!(last.is_none_or(|last| next > last));
+        last = Some(next);
+    }
+    assert!(last > Some(250), "{last:?}");
+}
+
+#[test]
+fn a_queue_that_fails_is_restarted_and_the_stream_goes_on() {
+    let (_kernel, fake, mut camera) = started();
+    let held = frame(&mut camera);
+    let before = held.read().unwrap().to_vec();
+    fake.misbehave(0, Fault::Fatal);
+    damage(&mut camera);
+    for _ in 0..10 {
+        assert_ne!(frame(&mut camera).slot(), held.slot());
+    }
+    assert_eq!(fake.starts(), 2);
+    assert!(*held.read().unwrap() == *before, "the frame that is held was written to");
+}
+
+#[test]
+fn buffers_that_the_device_was_not_given_are_ignored() {
+    let (_kernel, fake, mut camera) = started();
+    let held = frame(&mut camera);
+    for stray in [u32::MAX, 31, held.slot()] {
+        fake.misbehave(0, Fault::Stray(stray));
+        assert_ne!(frame(&mut camera).slot(), held.slot());
+    }
+}
+
+#[test]
+fn an_event_is_told_once() {
+    let (_kernel, fake, mut camera) = started();
+    let event = Event::SourceChanged { resolution: true };
+    fake.misbehave(0, Fault::Tell(event));
+    let told = camera.dequeue(SECOND).unwrap();
+    assert!(matches!(told, Dequeued::Event(told) if told == event), "{told:?}");
+    frame(&mut camera);
+}
+
+#[test]
+fn the_end_of_a_stream_is_not_an_error() {
+    let (_kernel, fake, mut camera) = started();
+    fake.misbehave(0, Fault::Last);
+    damage(&mut camera);
+    // Off and on again is what brings frames back.
+    damage(&mut camera);
+    frame(&mut camera);
+}
+
+/// The calls that a camera makes on its way from nothing to a frame and back.
+const CALLS: [Call; 12] = [
+    Call::EnumerateFormats,
+    Call::EnumerateSizes,
+    Call::SetFormat,
+    Call::FreeBuffers,
+    Call::RequestBuffers,
+    Call::QueryBuffer,
+    Call::ExportBuffer,
+    Call::QueueBuffer,
+    Call::StreamOn,
+    Call::Wait,
+    Call::DequeueBuffer,
+    Call::StreamOff,
+];
+
+/// All the way, as a program goes it.
+fn photograph(camera: &mut V4l2Camera) -> Result<Frame, Error> {
+    // A refusal with EINVAL is the kernel's way to say that a list has ended.
+    let listed = camera.modes()?;
+    let Some(&mode) = listed.first() else { return Err(camera.unsupported("it has no modes".to_owned())) };
+    camera.configure(&StreamRequest { mode, held: 2 })?;
+    camera.start()?;
+    let frame = loop {
+        match camera.dequeue(SECOND)? {
+            Dequeued::Frame(frame) => break frame,
+            Dequeued::Damaged { .. } => {}
+            other => panic!("no frame but {other:?}"),
+        }
+    };
+    camera.stop()?;
+    Ok(frame)
+}
+
+#[test]
+fn a_call_that_is_refused_once_is_told_or_cured_and_the_next_photo_is_good() {
+    for call in CALLS {
+        for errno in [Errno::EINVAL, Errno::EIO, Errno::ENOMEM, Errno::EBUSY, Errno::EPIPE] {
+            let (_kernel, fake, mut camera) = plugged(Model::raw());
+            fake.refuse(call, errno, Times::Next(1));
+            if photograph(&mut camera).is_err() {
+                let _ = camera.stop();
+            }
+            let good = photograph(&mut camera);
+            assert!(good.is_ok(), "{call:?} {errno}: {:?}", good.err());
+            drop(camera);
+            assert_eq!(fake.buffers(), 0, "{call:?} {errno}: buffers left");
+        }
+    }
+}
+
+#[test]
+fn a_call_that_is_always_refused_is_an_error_that_names_camera_and_call() {
+    for call in CALLS {
+        for errno in [Errno::EIO, Errno::ENOMEM, Errno::EBUSY] {
+            let (_kernel, fake, mut camera) = plugged(Model::raw());
+            fake.refuse(call, errno, Times::Always);
+            let text = photograph(&mut camera).map(|_| ()).unwrap_err().to_string();
+            assert!(text.contains(PATH), "{call:?} {errno}: {text}");
+        }
+    }
+}
+
+#[test]
+fn a_camera_that_goes_is_gone_wherever_it_is_noticed() {
+    for call in CALLS {
+        let (_kernel, fake, mut camera) = plugged(Model::raw());
+        fake.refuse(call, Errno::ENODEV, Times::Always);
+        let result = photograph(&mut camera);
+        // What is gone is stopped.
+        if call != Call::StreamOff {
+            assert_eq!(result.map(|_| ()).unwrap_err().kind(), ErrorKind::Gone, "{call:?}");
+        }
+    }
+}
+
+#[test]
+fn frames_outlive_their_camera_and_it_comes_back() {
+    let (kernel, fake, mut camera) = started();
+    let held = frame(&mut camera);
+    let before = held.read().unwrap().to_vec();
+    fake.misbehave(0, Fault::Unplug);
+    assert_eq!(camera.dequeue(SECOND).unwrap_err().kind(), ErrorKind::Gone);
+    assert_eq!(camera.dequeue(SECOND).unwrap_err().kind(), ErrorKind::Gone);
+    assert_eq!(camera.modes().unwrap_err().kind(), ErrorKind::Gone);
+    camera.stop().unwrap();
+    assert_eq!(camera.start().unwrap_err().kind(), ErrorKind::Gone);
+    drop(camera);
+    kernel.plug(PATH, Model::raw());
+    let mut camera = V4l2Camera::open_on(&kernel, Path::new(PATH)).unwrap();
+    photograph(&mut camera).unwrap();
+    assert!(*held.read().unwrap() == *before);
+}
+
+#[test]
+fn a_camera_in_use_is_busy_and_its_stream_goes_on() {
+    let (kernel, _fake, mut first) = started();
+    let mut second = V4l2Camera::open_on(&kernel, Path::new(PATH)).unwrap();
+    assert_eq!(photograph(&mut second).unwrap_err().kind(), ErrorKind::Busy);
+    frame(&mut first);
+    drop(first);
+    photograph(&mut second).unwrap();
+}
+
+fn without_orphans() -> Model {
+    let mut model = Model::raw();
+    model.buffer_capabilities &= !v4l2r::bindings::V4L2_BUF_CAP_SUPPORTS_ORPHANED_BUFS;
+    model
+}
+
+#[test]
+fn drivers_without_orphaned_buffers_get_their_memory_back_and_frames_stay() {
+    let (_kernel, _fake, mut camera) = plugged(without_orphans());
+    let held = photograph(&mut camera).unwrap();
+    let before = held.read().unwrap().to_vec();
+    photograph(&mut camera).unwrap();
+    assert!(*held.read().unwrap() == *before);
+}
+
+#[test]
+fn a_frame_that_is_read_for_too_long_keeps_such_a_driver_from_being_configured() {
+    let (_kernel, _fake, mut camera) = plugged(without_orphans());
+    let held = photograph(&mut camera).unwrap();
+    let reading = held.read().unwrap();
+    assert_eq!(photograph(&mut camera).unwrap_err().kind(), ErrorKind::Usage);
+    drop(reading);
+    drop(held);
+    photograph(&mut camera).unwrap();
+}
+
+#[test]
+fn imported_memory_gives_the_same_pictures_and_a_slot_keeps_its_memory() {
+    let (_kernel, fake, mut camera) = plugged(Model::raw());
+    camera.use_memory(Some(Source::Memfd));
+    let config = configure(&mut camera);
+    camera.start().unwrap();
+    let fourcc = formats::to_fourccs(config.format).next().unwrap();
+    for sequence in 0..50 {
+        let (stride, size) = (config.stride_bytes, config.size_bytes);
+        let seen = picture(fourcc, config.width, config.height, stride, size, sequence);
+        assert!(*frame(&mut camera).read().unwrap() == *seen, "frame {sequence}");
+    }
+    assert_eq!(fake.remaps(), 0);
+}
+
+#[test]
+fn memory_that_the_device_refuses_is_told_with_both_sizes() {
+    let (_kernel, fake, mut camera) = plugged(Model::raw());
+    camera.use_memory(Some(Source::Memfd));
+    fake.refuse(Call::PrepareBuffer, Errno::EFAULT, Times::Always);
+    let mode = camera.modes().unwrap()[0];
+    let error = camera.configure(&StreamRequest { mode, held: 1 }).unwrap_err();
+    let text = error.to_string();
+    assert_eq!(error.kind(), ErrorKind::Unsupported);
+    assert!(
+        text.contains("6144 bytes") && text.contains("needs 6144") && text.contains("one piece"),
+        "{text}"
+    );
+    assert_eq!(fake.buffers(), 0);
+}
+
+#[test]
+fn memory_is_probed_with_the_camera_and_the_choice_has_a_reason() {
+    let (_kernel, fake, mut camera) = plugged(Model::raw());
+    let empty = tempfile::tempdir().unwrap();
+    let mode = camera.modes().unwrap()[0];
+    let probes = camera.probe_memory(empty.path(), &mode).unwrap();
+    assert_eq!(memory::choose(&probes).unwrap().0, Source::Memfd);
+    fake.refuse(Call::PrepareBuffer, Errno::EINVAL, Times::Always);
+    let probes = camera.probe_memory(empty.path(), &mode).unwrap();
+    assert!(memory::choose(&probes).unwrap_err().contains("EINVAL"));
+    assert_eq!(fake.buffers(), 0);
+}
+
+#[test]
+fn a_stalled_stream_is_restarted_once_and_then_told() {
+    let (_kernel, fake, mut camera) = started();
+    frame(&mut camera);
+    fake.misbehave(0, Fault::Stall);
+    let mut outcomes = Vec::new();
+    for _ in 0..10 {
+        outcomes.push(camera.dequeue(SECOND / 2).unwrap());
+        if let Some(Dequeued::Damaged { reason, .. }) = outcomes.last() {
+            assert!(reason.contains("silent"), "{reason}");
+            break;
+        }
+    }
+    assert_eq!(outcomes.len(), 4, "two seconds: {outcomes:?}");
+    frame(&mut camera);
+    for again in 1..3 {
+        // The frame after the next stalls too, as often as it is tried.
+        fake.misbehave(0, Fault::Stall);
+        let end = (0..10).find_map(|_| match camera.dequeue(SECOND / 2) {
+            Ok(Dequeued::Timeout) => None,
+            other => Some(other),
+        });
+        match end.unwrap() {
+            Ok(Dequeued::Damaged { .. }) => assert_eq!(again, 1),
+            Err(error) => assert_eq!((error.kind(), again), (ErrorKind::Stalled, 2), "{error}"),
+            other => panic!("{other:?}"),
+        }
+    }
+}
+
+#[test]
+fn a_caller_that_holds_all_frames_does_not_make_the_camera_look_stalled() {
+    let (_kernel, fake, mut camera) = started();
+    let mut held = Vec::new();
+    while let Dequeued::Frame(frame) = camera.dequeue(SECOND).unwrap() {
+        held.push(frame);
+    }
+    fake.pass(20 * SECOND);
+    assert!(matches!(camera.dequeue(SECOND).unwrap(), Dequeued::Starved));
+    held.pop();
+    frame(&mut camera);
+    assert_eq!(fake.starts(), 1);
+}
+
+#[test]
+fn controls_are_listed_read_and_set() {
+    let (_kernel, _fake, mut camera) = plugged(Model::raw());
+    let controls = camera.controls().unwrap();
+    assert_eq!(controls.len(), 2);
+    let exposure = controls.iter().find(|control| control.name.starts_with("Exposure")).unwrap();
+    assert_eq!((exposure.unit, exposure.delay_frames), (crate::control::Unit::HundredMicroseconds, 2));
+    assert_eq!(camera.control_values(&[exposure.id]).unwrap(), [100]);
+    assert_eq!(camera.set_controls(&[(exposure.id, 50_000)]).unwrap(), [10_000]);
+    assert_eq!(camera.control_values(&[exposure.id]).unwrap(), [10_000]);
+    let error = camera.set_controls(&[(exposure.id, 1), (0x1234, 1)]).unwrap_err();
+    assert!(error.kind() == ErrorKind::Unsupported && error.to_string().contains("0x00001234"), "{error}");
+}
+
+#[test]
+fn a_control_that_is_taken_is_busy_and_a_camera_that_is_gone_is_gone() {
+    let (_kernel, fake, mut camera) = plugged(Model::raw());
+    let id = camera.controls().unwrap()[0].id;
+    fake.refuse(Call::SetControls, Errno::EBUSY, Times::Next(1));
+    assert_eq!(camera.set_controls(&[(id, 1)]).unwrap_err().kind(), ErrorKind::Busy);
+    fake.refuse(Call::Priority, Errno::EBUSY, Times::Next(1));
+    assert_eq!(camera.set_priority(Priority::Record).unwrap_err().kind(), ErrorKind::Busy);
+    camera.set_priority(Priority::Record).unwrap();
+    fake.unplug();
+    assert_eq!(camera.controls().unwrap_err().kind(), ErrorKind::Gone);
+    assert_eq!(camera.control_values(&[id]).unwrap_err().kind(), ErrorKind::Gone);
+    assert_eq!(camera.crop().unwrap_err().kind(), ErrorKind::Gone);
+    assert_eq!(camera.watch(Watch::Source).unwrap_err().kind(), ErrorKind::Gone);
+}
+
+#[test]
+fn a_crop_stays_inside_of_the_sensor() {
+    let (_kernel, fake, mut camera) = plugged(Model::raw());
+    let whole = camera.crop().unwrap().unwrap();
+    assert_eq!(whole.now, whole.bounds);
+    let part = Rectangle { left: 60, top: 0, width: 32, height: 24 };
+    assert_eq!(camera.set_crop(part).unwrap(), Rectangle { left: 32, ..part });
+    assert_eq!(camera.crop().unwrap().unwrap().now.width, 32);
+    fake.refuse(Call::SetSelection, Errno::ENOTTY, Times::Always);
+    fake.refuse(Call::GetSelection, Errno::ENOTTY, Times::Always);
+    assert_eq!(camera.set_crop(part).unwrap_err().kind(), ErrorKind::Unsupported);
+    assert_eq!(camera.crop().unwrap(), None);
+}
+
+#[test]
+fn events_are_asked_for_where_the_device_has_them() {
+    let (_kernel, _fake, mut camera) = plugged(Model::raw());
+    assert!(camera.watch(Watch::Control(1)).unwrap());
+    assert!(!camera.watch(Watch::FrameSync).unwrap());
+}
