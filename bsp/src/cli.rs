@@ -19,6 +19,8 @@ pub(crate) enum Verb {
     Shoot(ShootArgs),
     /// Develop a raw file into a picture
     Develop(DevelopArgs),
+    /// List the cameras of this machine, what they can do, and the memory that frames can live in
+    Devices(DevicesArgs),
     /// Look at the photo library
     Library {
         #[command(subcommand)]
@@ -74,6 +76,16 @@ pub(crate) struct ShootArgs {
     pub(crate) no_wait: bool,
     #[command(flatten)]
     pub(crate) place: Place,
+}
+
+#[derive(Debug, Args)]
+pub(crate) struct DevicesArgs {
+    /// List the cameras' controls too (JSON always has them)
+    #[arg(long)]
+    pub(crate) controls: bool,
+    /// Print JSON
+    #[arg(long)]
+    pub(crate) json: bool,
 }
 
 #[derive(Debug, Args)]
@@ -179,6 +191,7 @@ impl Verb {
         match self {
             Self::Shoot(args) => args.place.json,
             Self::Develop(args) => args.json,
+            Self::Devices(args) => args.json,
             Self::Library { verb: LibraryVerb::Ls(args) } => args.place.json,
             Self::Library { verb: LibraryVerb::Show(args) } => args.place.json,
             Self::Library { verb: LibraryVerb::Wait(args) } => args.place.json,

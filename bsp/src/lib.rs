@@ -6,6 +6,7 @@
 
 mod cli;
 mod develop;
+mod devices;
 mod exit;
 mod jobs;
 mod library;
@@ -47,6 +48,7 @@ fn run(cli: &Cli, output: Output) -> Result<u8, Failure> {
     match &cli.verb {
         Verb::Shoot(args) => shoot::run(args, output, &interruption()?),
         Verb::Develop(args) => develop::run(args, output),
+        Verb::Devices(args) => devices::run(args, output),
         Verb::Library { verb: LibraryVerb::Ls(args) } => library::ls(args, output),
         Verb::Library { verb: LibraryVerb::Show(args) } => library::show(args, output),
         Verb::Library { verb: LibraryVerb::Wait(args) } => library::wait(args, output),

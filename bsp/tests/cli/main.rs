@@ -5,6 +5,7 @@
 mod bad_input;
 mod crash;
 mod develop;
+mod devices;
 mod foreign;
 mod program;
 mod readers;
