@@ -52,7 +52,8 @@ pub struct Mode {
     pub width: u32,
     /// Rows.
     pub height: u32,
-    /// Time from frame to frame at the highest rate, where the driver tells.
+    /// Time from frame to frame at the highest rate, where the driver tells. In a [`StreamRequest`] a longer time asks
+    /// for a lower rate; a camera takes the nearest that it has.
     pub frame_interval: Option<Duration>,
 }
 

@@ -57,6 +57,12 @@ pub fn usable(found: &[Found]) -> impl Iterator<Item = V4l2Camera> {
     found.iter().filter_map(|found| found.open().ok()).filter(is_raw)
 }
 
+/// The file of a device by its number, major and minor, under a sysfs mounted at `root`.
+pub fn device_file(root: &Path, (major, minor): (u32, u32)) -> Option<PathBuf> {
+    let event = fs::read_to_string(root.join(format!("dev/char/{major}:{minor}/uevent"))).ok()?;
+    device_name(&event).map(|name| Path::new("/dev").join(name))
+}
+
 /// The number of a `video` node; `None` for sub-devices, radios and what else the class holds.
 fn number(name: &str) -> Option<u32> {
     let digits = name.strip_prefix("video")?;

@@ -23,8 +23,8 @@ pub struct Model {
     pub fourccs: Vec<[u8; 4]>,
     /// Its sizes, for every format.
     pub sizes: Vec<SizeEntry>,
-    /// From frame to frame.
-    pub interval: Fraction,
+    /// Times from frame to frame that it lists; it begins with the first.
+    pub intervals: Vec<Fraction>,
     /// Bytes that a row has beyond its samples.
     pub row_padding: u32,
     /// `V4L2_BUF_CAP_*`.
@@ -54,7 +54,7 @@ impl Model {
             },
             fourccs: vec![*b"RGGB", *b"BG10", *b"RG12"],
             sizes: vec![SizeEntry::Discrete(64, 48), SizeEntry::Discrete(32, 24)],
-            interval: Fraction { numerator: 1, denominator: 30 },
+            intervals: [30, 10, 60].map(|denominator| Fraction { numerator: 1, denominator }).to_vec(),
             row_padding: 0,
             buffer_capabilities: bindings::V4L2_BUF_CAP_SUPPORTS_MMAP
                 | bindings::V4L2_BUF_CAP_SUPPORTS_DMABUF
@@ -110,6 +110,7 @@ pub(super) struct Device {
     pub(super) format: Format,
     pub(super) values: Vec<(u32, i64)>,
     pub(super) crop: Rectangle,
+    pub(super) interval: Fraction,
     pub(super) slots: Vec<Slot>,
     pub(super) memory: Memory,
     /// The open file that made the buffers.
@@ -140,8 +141,10 @@ impl Device {
     pub(super) fn new(model: Model) -> Self {
         let values = model.controls.iter().map(|control| (control.id, control.default)).collect();
         let crop = model.sensor;
+        let interval = model.intervals.first().copied().unwrap_or(Fraction { numerator: 1, denominator: 1 });
         Self {
             model,
+            interval,
             faults: Faults::default(),
             format: Format::default(),
             values,
@@ -332,7 +335,7 @@ impl Device {
     }
 
     fn interval(&self) -> Duration {
-        let Fraction { numerator, denominator } = self.model.interval;
+        let Fraction { numerator, denominator } = self.interval;
         Duration::from_secs(u64::from(numerator)) / denominator.max(1)
     }
 }

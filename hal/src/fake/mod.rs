@@ -6,12 +6,14 @@
 
 mod device;
 mod faults;
+mod graph;
 mod node;
 mod picture;
 mod queue;
 
 pub use device::Model;
 pub use faults::{Call, Fault, Times};
+pub use graph::{FakeMedia, FakePart};
 pub use picture::picture;
 
 use std::collections::BTreeMap;
@@ -21,7 +23,7 @@ use std::time::Duration;
 
 use nix::errno::Errno;
 
-use crate::kernel::{Kernel, Media, Subdevice, Video};
+use crate::kernel::{Kernel, Media, Subdevice, Topology, Video};
 use device::Device;
 use node::Node;
 
@@ -29,6 +31,8 @@ use node::Node;
 #[derive(Clone, Debug, Default)]
 pub struct FakeKernel {
     cameras: Arc<Mutex<BTreeMap<PathBuf, FakeCamera>>>,
+    parts: Arc<Mutex<BTreeMap<PathBuf, FakePart>>>,
+    media: Arc<Mutex<BTreeMap<PathBuf, FakeMedia>>>,
 }
 
 /// A camera of a [`FakeKernel`], as its hardware sees it; clones are the same camera.
@@ -47,6 +51,16 @@ impl FakeKernel {
         camera
     }
 
+    /// Adds a sub-device.
+    pub fn plug_part(&self, path: impl Into<PathBuf>, part: FakePart) {
+        lock(&self.parts).insert(path.into(), part);
+    }
+
+    /// Adds a media device.
+    pub fn plug_media(&self, path: impl Into<PathBuf>, topology: Topology) {
+        lock(&self.media).insert(path.into(), FakeMedia::new(topology));
+    }
+
     fn camera(&self, path: &Path) -> nix::Result<FakeCamera> {
         lock(&self.cameras).get(path).cloned().ok_or(Errno::ENOENT)
     }
@@ -59,12 +73,14 @@ impl Kernel for FakeKernel {
         Ok(Box::new(Node::open(Arc::clone(&camera.device))))
     }
 
-    fn media(&self, _: &Path) -> nix::Result<Box<dyn Media>> {
-        Err(Errno::ENOENT)
+    fn media(&self, path: &Path) -> nix::Result<Box<dyn Media>> {
+        let found = lock(&self.media).get(path).cloned().ok_or(Errno::ENOENT)?;
+        Ok(Box::new(found))
     }
 
-    fn subdevice(&self, _: &Path) -> nix::Result<Box<dyn Subdevice>> {
-        Err(Errno::ENOENT)
+    fn subdevice(&self, path: &Path) -> nix::Result<Box<dyn Subdevice>> {
+        let found = lock(&self.parts).get(path).cloned().ok_or(Errno::ENOENT)?;
+        Ok(Box::new(found))
     }
 }
 

@@ -115,7 +115,7 @@ impl Video for Node {
 
     fn interval_entry(&self, _: u32, _: (u32, u32), index: u32) -> nix::Result<IntervalEntry> {
         let device = self.call(Call::EnumerateIntervals)?;
-        entry(&[device.model.interval], index).map(IntervalEntry::Discrete)
+        entry(&device.model.intervals, index).map(IntervalEntry::Discrete)
     }
 
     fn format(&self) -> nix::Result<Format> {
@@ -135,8 +135,12 @@ impl Video for Node {
         Ok(device.format.clone())
     }
 
-    fn set_interval(&self, _: Option<Fraction>) -> nix::Result<Option<Fraction>> {
-        Ok(Some(self.call(Call::SetInterval)?.model.interval))
+    fn set_interval(&self, wanted: Option<Fraction>) -> nix::Result<Option<Fraction>> {
+        let mut device = self.call(Call::SetInterval)?;
+        if let Some(wanted) = wanted.filter(|wanted| device.model.intervals.contains(wanted)) {
+            device.interval = wanted;
+        }
+        Ok(Some(device.interval))
     }
 
     fn control_after(&self, id: u32) -> nix::Result<Control> {

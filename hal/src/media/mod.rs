@@ -2,13 +2,15 @@
 //! <https://docs.kernel.org/userspace-api/media/mediactl/media-controller-model.html>
 //!
 //! Owns: the graph and its text form ([`graph`], [`listing`]), the way through it ([`path`]), the formats along that way
-//! ([`pipeline`]). Never: capturing, which is the capture node's ([`crate::v4l2`]).
+//! ([`pipeline`]), all of it for a board's wish ([`set_up`]). Never: capturing, which is the capture node's ([`crate::v4l2`]).
 
 pub mod graph;
 pub mod listing;
 pub mod path;
 pub mod pipeline;
+pub mod set_up;
 
 pub use graph::Graph;
 pub use path::{Path, find};
 pub use pipeline::{Mismatch, Step};
+pub use set_up::{Pipeline, Wish};

@@ -75,7 +75,7 @@ fn walk_back(reached_by: &HashMap<u32, Link>, capture: u32, sensor: u32) -> Path
 }
 
 /// Whether a name fits a pattern, in which `*` stands for any text.
-fn matches(pattern: &str, name: &str) -> bool {
+pub(super) fn matches(pattern: &str, name: &str) -> bool {
     match pattern.split_once('*') {
         None => pattern == name,
         Some((start, rest)) => {

@@ -1,66 +1,15 @@
 use std::cell::RefCell;
 use std::collections::HashMap;
-use std::sync::Mutex;
 
 use nix::errno::Errno;
 
 use super::super::{find, graph::VIDEO_NODE, listing};
 use super::*;
-use crate::kernel::{BusSize, Fraction, MediaInfo, Rectangle, Route, Topology};
+use crate::fake::FakePart as Part;
+use crate::kernel::{MediaInfo, Topology};
 
 const RGGB10: u32 = 0x300f;
 const YUYV: u32 = 0x2008;
-
-/// A part that hands on what it is given, unless a pad always has something else.
-#[derive(Debug, Default)]
-struct Part {
-    formats: Mutex<HashMap<u32, BusFormat>>,
-    fixed: HashMap<u32, BusFormat>,
-}
-
-impl Subdevice for Part {
-    fn has_streams(&self) -> nix::Result<bool> {
-        Ok(false)
-    }
-    fn use_streams(&self) -> nix::Result<()> {
-        Err(Errno::ENOTTY)
-    }
-    fn code(&self, _: u32, _: u32) -> nix::Result<u32> {
-        Err(Errno::EINVAL)
-    }
-    fn size(&self, _: u32, _: u32, _: u32) -> nix::Result<BusSize> {
-        Err(Errno::EINVAL)
-    }
-    fn interval_entry(&self, _: u32, _: u32, _: (u32, u32), _: u32) -> nix::Result<Fraction> {
-        Err(Errno::EINVAL)
-    }
-    fn format(&self, pad: u32, _: u32) -> nix::Result<BusFormat> {
-        self.formats.lock().unwrap().get(&pad).copied().ok_or(Errno::EINVAL)
-    }
-    fn set_format(&self, pad: u32, _: u32, wanted: BusFormat) -> nix::Result<BusFormat> {
-        let format = self.fixed.get(&pad).copied().unwrap_or(wanted);
-        self.formats.lock().unwrap().insert(pad, format);
-        Ok(format)
-    }
-    fn interval(&self, _: u32) -> nix::Result<Fraction> {
-        Err(Errno::ENOTTY)
-    }
-    fn set_interval(&self, _: u32, _: Fraction) -> nix::Result<Fraction> {
-        Err(Errno::ENOTTY)
-    }
-    fn selection(&self, _: u32, _: u32) -> nix::Result<Rectangle> {
-        Err(Errno::ENOTTY)
-    }
-    fn set_selection(&self, _: u32, _: u32, _: Rectangle) -> nix::Result<Rectangle> {
-        Err(Errno::ENOTTY)
-    }
-    fn routes(&self) -> nix::Result<Vec<Route>> {
-        Err(Errno::ENOTTY)
-    }
-    fn set_routes(&self, _: &[Route]) -> nix::Result<Vec<Route>> {
-        Err(Errno::ENOTTY)
-    }
-}
 
 /// Remembers which links were switched.
 #[derive(Debug, Default)]
@@ -122,10 +71,13 @@ fn the_sensors_format_is_handed_on_to_the_end() {
 fn a_part_that_changes_the_format_at_its_output_hands_on_the_change() {
     let (graph, path) = board();
     let isp = graph.named("rkisp1_isp").unwrap().id;
-    let parts = parts(&path, |entity| Part {
-        fixed: if entity == isp { HashMap::from([(2, format(YUYV, 632))]) } else { HashMap::new() },
-        ..Part::default()
-    });
+    let parts =
+        parts(
+            &path,
+            |entity| {
+                if entity == isp { Part::with_fixed(2, format(YUYV, 632)) } else { Part::default() }
+            },
+        );
     let end = propagate(&graph, &path, format(RGGB10, 640), opened(&parts)).unwrap();
     assert_eq!((end.code, end.width), (YUYV, 632));
 }
@@ -134,10 +86,13 @@ fn a_part_that_changes_the_format_at_its_output_hands_on_the_change() {
 fn pads_that_do_not_match_are_named_with_both_formats() {
     let (graph, path) = board();
     let isp = graph.named("rkisp1_isp").unwrap().id;
-    let parts = parts(&path, |entity| Part {
-        fixed: if entity == isp { HashMap::from([(0, format(RGGB10, 800))]) } else { HashMap::new() },
-        ..Part::default()
-    });
+    let parts =
+        parts(
+            &path,
+            |entity| {
+                if entity == isp { Part::with_fixed(0, format(RGGB10, 800)) } else { Part::default() }
+            },
+        );
     let error = propagate(&graph, &path, format(RGGB10, 640), opened(&parts)).unwrap_err().to_string();
     let told = r#""imx219 4-0010":0 gives 0x300f 640x480, and "rkisp1_isp":0 takes 0x300f 800x480"#;
     assert!(error.contains(told), "{error}");

@@ -49,14 +49,20 @@ impl Pipeline {
         };
         let missing = |reason| Error::NotFound { camera: camera.clone(), reason };
         let device = kernel.media(media).map_err(|errno| match errno {
-            Errno::ENOENT | Errno::ENODEV | Errno::ENXIO => missing("there is no such media device".to_owned()),
+            Errno::ENOENT | Errno::ENODEV | Errno::ENXIO => {
+                missing("there is no such media device".to_owned())
+            }
             errno => refused("open")(errno),
         })?;
         let graph = Graph::from(device.topology().map_err(refused("MEDIA_IOC_G_TOPOLOGY"))?);
         let file = |entity: u32| discovery::device_file(sysfs, graph.device(entity)?);
         let Some(sensor) = graph.sensors().find(|sensor| matches(wish.sensor, &sensor.name)) else {
             let names: Vec<&str> = graph.sensors().map(|sensor| sensor.name.as_str()).collect();
-            return Err(missing(format!("no sensor is named {}; there are: {}", wish.sensor, names.join(", "))));
+            return Err(missing(format!(
+                "no sensor is named {}; there are: {}",
+                wish.sensor,
+                names.join(", ")
+            )));
         };
         let captures = |entity: &Entity| file(entity.id).is_some_and(|node| captures_pictures(kernel, &node));
         let path = path::find(&graph, sensor.id, wish.allowed, captures)
@@ -211,7 +217,8 @@ mod tests {
         let mode = camera.modes().unwrap()[0];
         camera.configure(&StreamRequest { mode, held: 1 }).unwrap();
         let text = pipeline.explain(camera.start().unwrap_err()).to_string();
-        let told = "\"rkisp1_isp\":2 gives 0x300f 64x48, and \"rkisp1_resizer_mainpath\":0 takes 0x300f 32x48";
+        let told =
+            "\"rkisp1_isp\":2 gives 0x300f 64x48, and \"rkisp1_resizer_mainpath\":0 takes 0x300f 32x48";
         assert!(text.contains("VIDIOC_STREAMON") && text.contains(told), "{text}");
     }
 

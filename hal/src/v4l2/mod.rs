@@ -213,9 +213,10 @@ impl V4l2Camera {
         let answer =
             self.node.set_format(&wanted).map_err(|errno| self.failed(Operation::SetFormat, errno))?;
         let layout = Layout::check(&answer).map_err(|reason| self.unsupported(reason))?;
-        let fastest = modes::fastest(&*self.node, answer.fourcc, layout.width, layout.height)
+        let size = (layout.width, layout.height);
+        let wanted = modes::interval(&*self.node, answer.fourcc, size, mode.frame_interval)
             .map_err(|fault| self.error(fault))?;
-        let interval = match self.node.set_interval(fastest) {
+        let interval = match self.node.set_interval(wanted) {
             Ok(interval) => interval.and_then(modes::duration),
             // Many drivers of raw sensors leave rates to the sensor's controls and have no such call.
             Err(errno) => match policy::judge(Operation::SetInterval, errno) {

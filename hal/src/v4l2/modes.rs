@@ -27,7 +27,7 @@ pub(super) fn list(node: &dyn Video) -> Result<Vec<Mode>, Fault> {
     for fourcc in fourccs(node)? {
         let Some(format) = formats::from_fourcc(fourcc) else { continue };
         for (width, height) in sizes(node, fourcc)? {
-            let frame_interval = fastest(node, fourcc, width, height)?.and_then(duration);
+            let frame_interval = interval(node, fourcc, (width, height), None)?.and_then(duration);
             modes.push(Mode { format, width, height, frame_interval });
         }
     }
@@ -46,12 +46,12 @@ fn sort(modes: &mut [Mode]) {
     });
 }
 
-/// The shortest interval that a mode has, where the driver tells.
-pub(super) fn fastest(
+/// The interval of a mode that is nearest to `wanted`, or the shortest; `None` where the driver tells none.
+pub(super) fn interval(
     node: &dyn Video,
     fourcc: u32,
-    width: u32,
-    height: u32,
+    (width, height): (u32, u32),
+    wanted: Option<Duration>,
 ) -> Result<Option<Fraction>, Fault> {
     let listed =
         collect(Operation::EnumerateIntervals, |index| node.interval_entry(fourcc, (width, height), index));
@@ -59,9 +59,30 @@ pub(super) fn fastest(
         Err(fault) if fault.verdict() != Verdict::Gone => Vec::new(),
         listed => listed?,
     };
-    Ok(shortest(listed.iter().map(|entry| match entry {
-        IntervalEntry::Discrete(interval) | IntervalEntry::Range { min: interval, .. } => *interval,
-    })))
+    let offered = listed.iter().map(|entry| match entry {
+        IntervalEntry::Discrete(interval) => *interval,
+        IntervalEntry::Range { min, max } => within(*min, *max, wanted),
+    });
+    Ok(match wanted {
+        None => shortest(offered),
+        Some(wanted) => offered
+            .filter_map(|interval| Some((duration(interval)?.abs_diff(wanted), interval)))
+            .min_by_key(|(distance, _)| *distance)
+            .map(|(_, interval)| interval),
+    })
+}
+
+/// The interval of a range that is nearest to `wanted`, or the shortest.
+fn within(min: Fraction, max: Fraction, wanted: Option<Duration>) -> Fraction {
+    let (Some(least), Some(most), Some(wanted)) = (duration(min), duration(max), wanted) else { return min };
+    if wanted <= least {
+        return min;
+    }
+    if wanted >= most {
+        return max;
+    }
+    let micros = u32::try_from(wanted.as_micros()).unwrap_or(u32::MAX);
+    Fraction { numerator: micros, denominator: 1_000_000 }
 }
 
 fn shortest(intervals: impl Iterator<Item = Fraction>) -> Option<Fraction> {
@@ -162,6 +183,16 @@ mod tests {
         let found = shortest(intervals.into_iter()).unwrap();
         assert_eq!((found.numerator, found.denominator), (1001, 60000));
         assert!(shortest([fract(0, 0)].into_iter()).is_none());
+    }
+
+    #[test]
+    fn a_range_gives_what_is_asked_within_its_ends() {
+        let at = |micros| {
+            let found = within(fract(1, 60), fract(1, 5), Some(Duration::from_micros(micros)));
+            (found.numerator, found.denominator)
+        };
+        assert_eq!((at(1), at(40_000), at(5_000_000)), ((1, 60), (40_000, 1_000_000), (1, 5)));
+        assert_eq!(within(fract(1, 60), fract(0, 0), None), fract(1, 60));
     }
 
     #[test]
