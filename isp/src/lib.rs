@@ -30,7 +30,10 @@ pub mod proxy;
 mod raw;
 mod reader;
 mod rendering;
+mod scale;
+pub mod simd;
 mod statistics;
+pub mod tier;
 pub mod unpack;
 mod white_balance;
 
@@ -40,4 +43,6 @@ pub use error::Error;
 pub use picture::Picture;
 pub use raw::{MAX_SIDE, Packing, RawGeometry, RawView};
 pub use rendering::Rendering;
+pub use simd::Simd;
 pub use statistics::{Statistics, Zone};
+pub use tier::Tier;

@@ -4,6 +4,7 @@
 //! 12 and 14 bits.
 
 use crate::raw::max_code;
+use crate::simd::words;
 use crate::{Error, Packing, RawView};
 
 /// Writes row `y` as codes; codes above the bit depth's largest (garbage in unused high bits) become that one.
@@ -21,6 +22,16 @@ pub fn row(view: &RawView<'_>, y: u32, out: &mut [u16]) -> Result<(), Error> {
     }
     samples(view.row(y), geometry.bits, geometry.packing, out);
     Ok(())
+}
+
+/// The codes of a packed row: where they are if they lie there as words, else unpacked to `buffer`. Bits above the
+/// depth are not cleared.
+pub(crate) fn codes<'a>(bytes: &'a [u8], bits: u8, packing: Packing, buffer: &'a mut [u16]) -> &'a [u16] {
+    if let (Packing::Le16, Some(words)) = (packing, words::of(bytes)) {
+        return words;
+    }
+    samples(bytes, bits, packing, buffer);
+    buffer
 }
 
 /// Unpacks as many samples as `out` and `bytes` both hold, for a depth that goes with the packing.

@@ -1,0 +1,109 @@
+//! `contender METHOD IN.raw W H PATTERN BITS OUT REPS` times a demosaic or a whole pipe as a peer would be timed.
+//!
+//! `IN.raw` holds W x H unsigned 16-bit little-endian samples, 0 to 2^BITS - 1. OUT takes packed RGB, 8-bit or
+//! 16-bit little-endian; `-` writes nothing. The last line of standard output tells the time of each repetition: the
+//! call alone, buffers made before, on one thread.
+#![forbid(unsafe_code)]
+#![allow(clippy::print_stdout, clippy::print_stderr)]
+
+use std::error::Error;
+use std::process::ExitCode;
+use std::time::{Duration, Instant};
+
+use latent_benches::clock::process_cpu_time;
+use latent_isp::{Packing, RawGeometry, RawView, Simd, Tier, tier};
+use serde_json::json;
+
+const USAGE: &str = "usage: contender METHOD IN.raw W H PATTERN BITS OUT REPS\nmethods: preview, video";
+
+fn main() -> ExitCode {
+    let arguments: Vec<String> = std::env::args().skip(1).collect();
+    let Ok([method, input, width, height, pattern, bits, output, repetitions]) =
+        <[String; 8]>::try_from(arguments)
+    else {
+        eprintln!("{USAGE}");
+        return ExitCode::from(2);
+    };
+    let result = Frame::read(&input, [&width, &height, &pattern, &bits])
+        .and_then(|frame| contend(&method, &frame, &output, repetitions.parse()?));
+    match result {
+        Ok(()) => ExitCode::SUCCESS,
+        Err(error) => {
+            eprintln!("contender: {error}");
+            ExitCode::FAILURE
+        }
+    }
+}
+
+/// A raw frame in memory.
+struct Frame {
+    geometry: RawGeometry,
+    bytes: Vec<u8>,
+}
+
+impl Frame {
+    fn read(path: &str, [width, height, pattern, bits]: [&str; 4]) -> Result<Frame, Box<dyn Error>> {
+        let (width, bits) = (width.parse()?, bits.parse::<u8>()?);
+        let mut bytes = std::fs::read(path)?;
+        // The container has 16 bits whatever the depth; the ISP keeps 8-bit samples in bytes.
+        if bits == 8 {
+            bytes = bytes.chunks_exact(2).map(|word| word[0]).collect();
+        }
+        let packing = if bits == 8 { Packing::Bytes } else { Packing::Le16 };
+        let geometry = RawGeometry {
+            width,
+            height: height.parse()?,
+            stride_bytes: packing.row_bytes(bits, width as usize)?,
+            bits,
+            packing,
+            pattern: pattern.parse()?,
+            black: 0,
+            white: u16::MAX >> (16 - u32::from(bits)),
+        };
+        Ok(Frame { geometry, bytes })
+    }
+
+    fn samples(&self) -> usize {
+        3 * self.geometry.width as usize * self.geometry.height as usize
+    }
+}
+
+fn contend(method: &str, frame: &Frame, output: &str, repetitions: u32) -> Result<(), Box<dyn Error>> {
+    let view = RawView::new(frame.geometry, &frame.bytes)?;
+    let rows = 0..frame.geometry.height;
+    let named = |name: &str| Tier::ALL.into_iter().find(|tier| tier.name() == name);
+    let tier = named(method).ok_or_else(|| format!("unknown method {method}\n{USAGE}"))?;
+    let plan = tier::Plan::new(frame.geometry, tier, Simd::detect())?;
+    let mut scratch = plan.scratch();
+    let mut out = vec![0; frame.samples()];
+    let times = time(repetitions, || plan.strip_with(&mut scratch, &view, rows.clone(), &mut out))?;
+    if output != "-" {
+        std::fs::write(output, &out)?;
+    }
+    report(method, "rgb8", "full8", &times);
+    Ok(())
+}
+
+/// Wall and CPU time of each call.
+fn time<E>(repetitions: u32, mut call: impl FnMut() -> Result<(), E>) -> Result<Vec<[Duration; 2]>, E> {
+    (0..repetitions)
+        .map(|_| {
+            let (wall, cpu) = (Instant::now(), process_cpu_time());
+            call()?;
+            Ok([wall.elapsed(), process_cpu_time().saturating_sub(cpu)])
+        })
+        .collect()
+}
+
+fn report(method: &str, out: &str, scale: &str, times: &[[Duration; 2]]) {
+    let nanoseconds = |clock: usize| -> Vec<u64> {
+        times.iter().map(|time| u64::try_from(time[clock].as_nanos()).unwrap_or(u64::MAX)).collect()
+    };
+    println!(
+        "{}",
+        json!({
+            "method": method, "out": out, "scale": scale,
+            "wall_ns": nanoseconds(0), "cpu_ns": nanoseconds(1),
+        })
+    );
+}
