@@ -17,6 +17,7 @@
 
 mod cfa;
 mod colour;
+mod compand;
 mod curve;
 pub mod demosaic;
 pub mod develop;

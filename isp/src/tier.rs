@@ -8,12 +8,14 @@
 //! the full 16 bits is [`crate::demosaic`].
 
 mod interpolator;
+mod linear;
 pub(crate) mod preview;
 pub(crate) mod video;
 
 use std::ops::Range;
 
 pub(crate) use self::interpolator::{Halves, Interpolator, Method};
+pub use self::linear::{LinearPlan, LinearScratch};
 use crate::demosaic::check_rows;
 use crate::mosaic::half_len;
 use crate::scale::Scale;

@@ -14,7 +14,7 @@ use latent_benches::clock::process_cpu_time;
 use latent_isp::{Packing, RawGeometry, RawView, Simd, Tier, tier};
 use serde_json::json;
 
-const USAGE: &str = "usage: contender METHOD IN.raw W H PATTERN BITS OUT REPS\nmethods: preview, video";
+const USAGE: &str = "usage: contender METHOD IN.raw W H PATTERN BITS OUT REPS\nmethods: preview, video; with :linear for linear samples in and out";
 
 fn main() -> ExitCode {
     let arguments: Vec<String> = std::env::args().skip(1).collect();
@@ -69,19 +69,36 @@ impl Frame {
 }
 
 fn contend(method: &str, frame: &Frame, output: &str, repetitions: u32) -> Result<(), Box<dyn Error>> {
+    let (name, linear) = match method.strip_suffix(":linear") {
+        Some(name) => (name, true),
+        None => (method, false),
+    };
+    let named = |name: &str| Tier::ALL.into_iter().find(|tier| tier.name() == name);
+    let tier = named(name).ok_or_else(|| format!("unknown method {method}\n{USAGE}"))?;
     let view = RawView::new(frame.geometry, &frame.bytes)?;
     let rows = 0..frame.geometry.height;
-    let named = |name: &str| Tier::ALL.into_iter().find(|tier| tier.name() == name);
-    let tier = named(method).ok_or_else(|| format!("unknown method {method}\n{USAGE}"))?;
-    let plan = tier::Plan::new(frame.geometry, tier, Simd::detect())?;
-    let mut scratch = plan.scratch();
-    let mut out = vec![0; frame.samples()];
-    let times = time(repetitions, || plan.strip_with(&mut scratch, &view, rows.clone(), &mut out))?;
-    if output != "-" {
-        std::fs::write(output, &out)?;
+    if linear {
+        let plan = tier::LinearPlan::new(frame.geometry, tier, Simd::detect())?;
+        let mut scratch = plan.scratch();
+        let mut out = vec![0; frame.samples()];
+        let times = time(repetitions, || plan.strip_with(&mut scratch, &view, rows.clone(), &mut out))?;
+        let bytes: Vec<u8> = out.iter().flat_map(|sample| sample.to_le_bytes()).collect();
+        save(output, &bytes)?;
+        report(method, "rgb16", "native", &times);
+    } else {
+        let plan = tier::Plan::new(frame.geometry, tier, Simd::detect())?;
+        let mut scratch = plan.scratch();
+        let mut out = vec![0; frame.samples()];
+        let times = time(repetitions, || plan.strip_with(&mut scratch, &view, rows.clone(), &mut out))?;
+        save(output, &out)?;
+        report(method, "rgb8", "full8", &times);
     }
-    report(method, "rgb8", "full8", &times);
     Ok(())
+}
+
+/// Writes the picture unless `-` asks for nothing.
+fn save(output: &str, bytes: &[u8]) -> std::io::Result<()> {
+    if output == "-" { Ok(()) } else { std::fs::write(output, bytes) }
 }
 
 /// Wall and CPU time of each call.

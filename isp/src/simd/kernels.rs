@@ -5,8 +5,8 @@
 use super::Level;
 use super::Simd;
 use crate::mosaic::Taps;
-use crate::scale;
 use crate::tier::{preview, video};
+use crate::{compand, scale};
 
 /// `fn NAME(ARGUMENTS) = BODY;` makes a function that takes a [`Simd`] and then the arguments. The body is inlined
 /// into one function for each level, so that it is compiled with what the level has.
@@ -44,6 +44,8 @@ kernels! {
     fn video_chroma(taps: Taps<'_, u16>, green: &mut [u16], opposite: &mut [u16]) = video::chroma_site;
     /// The colours beside and above at green sites, gradient-corrected.
     fn video_green(taps: Taps<'_, u16>, beside: &mut [u16], above: &mut [u16]) = video::green_site;
+    /// Quarters to linear codes.
+    fn expand(quarters: &[u16], compander: compand::Compander, white: u16, out: &mut [u16]) = compand::expand;
     /// Quarters of an 8-bit code to 8 bits.
     fn narrow(quarters: &[u16], out: &mut [u8]) = scale::narrow;
 }

@@ -56,8 +56,8 @@ pub(crate) fn green_site(taps: Taps<'_, u16>, beside: &mut [u16], above: &mut [u
     }
 }
 
-/// Rounded half up and clamped to full scale.
+/// Rounded down and clamped to full scale: narrowing to 8 bits then rounds once.
 #[inline(always)]
 fn sixteenths(sum: i16) -> u16 {
-    ((sum + 8) >> 4).clamp(0, QUARTERS as i16) as u16
+    (sum >> 4).clamp(0, QUARTERS as i16) as u16
 }
