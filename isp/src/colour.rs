@@ -4,10 +4,12 @@ use crate::Rendering;
 use crate::curve::ToneCurve;
 use crate::demosaic::Planes;
 use crate::mosaic::round_to_full;
+use crate::simd::{Simd, kernels};
 
 /// The colour stages that both paths share, ready to run.
 #[derive(Debug, Clone)]
 pub(crate) struct Colour {
+    simd: Simd,
     matrix: [[f32; 3]; 3],
     curve: ToneCurve,
 }
@@ -15,10 +17,15 @@ pub(crate) struct Colour {
 impl Colour {
     /// For a rendering that has been validated.
     pub(crate) fn new(rendering: &Rendering) -> Colour {
-        Colour { matrix: rendering.matrix, curve: ToneCurve::new(f64::from(rendering.exposure)) }
+        Colour {
+            simd: Simd::detect(),
+            matrix: rendering.matrix,
+            curve: ToneCurve::new(f64::from(rendering.exposure)),
+        }
     }
 
     /// Applies the matrix in place to planar samples.
+    #[inline(always)]
     pub(crate) fn matrix_row(&self, [red, green, blue]: [&mut [u16]; 3]) {
         let n = red.len().min(green.len()).min(blue.len());
         let (red, green, blue) = (&mut red[..n], &mut green[..n], &mut blue[..n]);
@@ -33,8 +40,8 @@ impl Colour {
     /// Develops a demosaiced row, which is used up, to interleaved RGB8.
     pub(crate) fn full_row(&self, planes: &mut Planes, out: &mut [u8]) {
         let [even, odd] = &mut planes.halves;
-        self.matrix_row(even.each_mut().map(Vec::as_mut_slice));
-        self.matrix_row(odd.each_mut().map(Vec::as_mut_slice));
+        kernels::matrix(self.simd, self, even.each_mut().map(Vec::as_mut_slice));
+        kernels::matrix(self.simd, self, odd.each_mut().map(Vec::as_mut_slice));
         let (pairs, rest) = out.as_chunks_mut::<6>();
         let n = pairs.len();
         let ([r0, g0, b0], [r1, g1, b1]) =
@@ -49,7 +56,7 @@ impl Colour {
 
     /// Develops planar samples, which are used up, to interleaved RGB8.
     pub(crate) fn planar_row(&self, [red, green, blue]: [&mut [u16]; 3], out: &mut [u8]) {
-        self.matrix_row([&mut *red, &mut *green, &mut *blue]);
+        kernels::matrix(self.simd, self, [&mut *red, &mut *green, &mut *blue]);
         let (pixels, _) = out.as_chunks_mut::<3>();
         for (pixel, ((&r, &g), &b)) in pixels.iter_mut().zip(red.iter().zip(&*green).zip(&*blue)) {
             *pixel = [r, g, b].map(|linear| self.curve.code(linear));

@@ -134,14 +134,14 @@ impl Plan {
             match interpolators {
                 Rows::Preview(interpolator) => {
                     let halves = interpolator.row(y, &mut |y, row| {
-                        let codes = unpack::codes(view.row(y), bits, packing, codes);
+                        let codes = unpack::codes(self.simd, view.row(y), bits, packing, codes);
                         split::to_8(self.simd, codes, scales, row.halves_mut());
                     });
                     rgb8::interleave(self.simd, halves, to, self.store);
                 }
                 Rows::Video(interpolator, narrow) => {
                     let halves = interpolator.row(y, &mut |y, row| {
-                        let codes = unpack::codes(view.row(y), bits, packing, codes);
+                        let codes = unpack::codes(self.simd, view.row(y), bits, packing, codes);
                         split::to_quarters(self.simd, codes, scales, row.halves_mut());
                     });
                     for (from, to) in halves.as_flattened().iter().zip(narrow.as_flattened_mut()) {

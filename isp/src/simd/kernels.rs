@@ -4,6 +4,8 @@
 #[cfg(target_arch = "x86_64")]
 use super::Level;
 use super::Simd;
+use crate::colour::Colour;
+use crate::level::Level as Level16;
 use crate::mosaic::Taps;
 use crate::tier::{preview, video};
 use crate::{compand, scale};
@@ -44,6 +46,10 @@ kernels! {
     fn video_chroma(taps: Taps<'_, u16>, green: &mut [u16], opposite: &mut [u16]) = video::chroma_site;
     /// The colours beside and above at green sites, gradient-corrected.
     fn video_green(taps: Taps<'_, u16>, beside: &mut [u16], above: &mut [u16]) = video::green_site;
+    /// Black level and gain in 16 bits, in place.
+    fn level(level: Level16, row: &mut [u16]) = Level16::apply_row;
+    /// The colour matrix in place, on planar 16-bit light.
+    fn matrix(colour: &Colour, planes: [&mut [u16]; 3]) = Colour::matrix_row;
     /// Quarters to linear codes.
     fn expand(quarters: &[u16], compander: compand::Compander, white: u16, out: &mut [u16]) = compand::expand;
     /// Quarters of an 8-bit code to 8 bits.

@@ -9,6 +9,7 @@
 #![allow(unsafe_code)]
 
 pub(crate) mod kernels;
+pub(crate) mod mipi;
 pub(crate) mod rgb8;
 pub(crate) mod split;
 pub(crate) mod words;

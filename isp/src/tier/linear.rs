@@ -77,7 +77,7 @@ impl LinearPlan {
         interpolator.clear();
         for (y, to) in rows.zip(out.chunks_exact_mut(3 * width as usize)) {
             let halves = interpolator.row(y, &mut |y, row| {
-                let codes = unpack::codes(view.row(y), bits, packing, codes);
+                let codes = unpack::codes(self.simd, view.row(y), bits, packing, codes);
                 compand::split(codes, [&self.table, &self.table], row.halves_mut());
             });
             for (from, to) in halves.as_flattened().iter().zip(expanded.as_flattened_mut()) {
