@@ -1,9 +1,10 @@
 //! From white-balanced camera colours to the picture's: the 3x3 matrix and the tone curve, row by row.
 
 use crate::Rendering;
+use crate::compand::Compander;
 use crate::curve::ToneCurve;
 use crate::demosaic::Planes;
-use crate::mosaic::round_to_full;
+use crate::mosaic::{FULL, round_to_full};
 use crate::simd::{Simd, kernels};
 
 /// The colour stages that both paths share, ready to run.
@@ -16,9 +17,9 @@ pub(crate) struct Colour {
 
 impl Colour {
     /// For a rendering that has been validated.
-    pub(crate) fn new(rendering: &Rendering) -> Colour {
+    pub(crate) fn new(rendering: &Rendering, simd: Simd) -> Colour {
         Colour {
-            simd: Simd::detect(),
+            simd,
             matrix: rendering.matrix,
             curve: ToneCurve::new(f64::from(rendering.exposure)),
         }
@@ -34,6 +35,33 @@ impl Colour {
             red[i] = dot(self.matrix[0], rgb);
             green[i] = dot(self.matrix[1], rgb);
             blue[i] = dot(self.matrix[2], rgb);
+        }
+    }
+
+    /// Expands companded samples to linear light, with the matrix applied.
+    #[inline(always)]
+    pub(crate) fn light(&self, compander: Compander, quarters: [&[u16]; 3], light: [&mut [u16]; 3]) {
+        let [red, green, blue] = light;
+        let n = red.len();
+        let (green, blue) = (&mut green[..n], &mut blue[..n]);
+        let [red_from, green_from, blue_from] = [&quarters[0][..n], &quarters[1][..n], &quarters[2][..n]];
+        let scale = f32::from(FULL) / f32::from(compander.full());
+        for i in 0..n {
+            let rgb = [
+                f32::from(compander.expand(red_from[i])) * scale,
+                f32::from(compander.expand(green_from[i])) * scale,
+                f32::from(compander.expand(blue_from[i])) * scale,
+            ];
+            red[i] = dot(self.matrix[0], rgb);
+            green[i] = dot(self.matrix[1], rgb);
+            blue[i] = dot(self.matrix[2], rgb);
+        }
+    }
+
+    /// Linear light to 8-bit codes.
+    pub(crate) fn tone(&self, light: &[u16], out: &mut [u8]) {
+        for (code, &light) in out.iter_mut().zip(light) {
+            *code = self.curve.code(light);
         }
     }
 
@@ -96,7 +124,7 @@ mod tests {
 
     #[test]
     fn the_identity_changes_nothing() {
-        let colour = Colour::new(&Rendering::default());
+        let colour = Colour::new(&Rendering::default(), Simd::detect());
         let mut planes = [vec![0, 1, 65_535], vec![5, 40_000, 0], vec![65_534, 0, 9]];
         let before = planes.clone();
         colour.matrix_row(planes.each_mut().map(Vec::as_mut_slice));

@@ -66,7 +66,7 @@ impl Proxy {
     /// [`Error::Rendering`] for numbers out of range; [`Error::TooLarge`] where the picture can't be allocated.
     pub fn render(&self, rendering: &Rendering) -> Result<Picture, Error> {
         rendering.validate()?;
-        let colour = Colour::new(rendering);
+        let colour = Colour::new(rendering, Simd::detect());
         let simd = Simd::detect();
         let levels = rendering.gains.map(|gain| Level::new(0, FULL, f64::from(gain)));
         let mut picture = Picture::new(self.width, self.height)?;

@@ -44,12 +44,17 @@ impl Tier {
         }
     }
 
+    /// The row kernels in quarters of an 8-bit code.
+    pub(crate) fn method(self) -> Method<u16> {
+        match self {
+            Tier::Preview => preview::METHOD,
+            Tier::Video => video::METHOD,
+        }
+    }
+
     /// Rows and columns around a pixel that its colours depend on.
     pub fn halo(self) -> u32 {
-        match self {
-            Tier::Preview => preview::METHOD.halo,
-            Tier::Video => video::METHOD.halo,
-        }
+        self.method().halo
     }
 }
 
@@ -100,7 +105,10 @@ impl Plan {
             Tier::Preview => Rows::Preview(Interpolator::new(preview::EIGHT_BITS, &self.geometry, self.simd)),
             Tier::Video => {
                 let half = || std::array::from_fn(|_| vec![0; half_len(width)]);
-                Rows::Video(Interpolator::new(video::METHOD, &self.geometry, self.simd), [half(), half()])
+                Rows::Video(
+                    Interpolator::new(self.tier.method(), &self.geometry, self.simd),
+                    [half(), half()],
+                )
             }
         };
         let codes = vec![0; width as usize];

@@ -11,10 +11,20 @@ use std::process::ExitCode;
 use std::time::{Duration, Instant};
 
 use latent_benches::clock::process_cpu_time;
-use latent_isp::{Packing, RawGeometry, RawView, Simd, Tier, tier};
+use latent_isp::{Packing, RawGeometry, RawView, Rendering, Simd, Tier, fused, tier};
 use serde_json::json;
 
-const USAGE: &str = "usage: contender METHOD IN.raw W H PATTERN BITS OUT REPS\nmethods: preview, video; with :linear for linear samples in and out";
+const USAGE: &str = "usage: contender METHOD IN.raw W H PATTERN BITS OUT REPS\nmethods: pipe, pipe:bilinear, preview, video; the last two with :linear for linear samples in and out";
+
+/// Whole pipes: their name, tier, and whether they clamp defects and sharpen. `pipe` does all; `pipe:bilinear` has
+/// the scope of a plain software ISP: bilinear, white balance, matrix and gamma.
+const PIPES: [(&str, Tier, bool); 2] = [("pipe", Tier::Video, true), ("pipe:bilinear", Tier::Preview, false)];
+
+/// White balance of the pipes: daylight on a common sensor.
+const GAINS: [f32; 3] = [1.9, 1.0, 1.6];
+
+/// Colour matrix of the pipes: camera RGB to linear sRGB.
+const MATRIX: [[f32; 3]; 3] = [[1.7, -0.5, -0.2], [-0.3, 1.6, -0.3], [0.1, -0.7, 1.6]];
 
 fn main() -> ExitCode {
     let arguments: Vec<String> = std::env::args().skip(1).collect();
@@ -69,14 +79,25 @@ impl Frame {
 }
 
 fn contend(method: &str, frame: &Frame, output: &str, repetitions: u32) -> Result<(), Box<dyn Error>> {
+    let view = RawView::new(frame.geometry, &frame.bytes)?;
+    let rows = 0..frame.geometry.height;
+    if let Some((_, tier, whole)) = PIPES.iter().find(|(name, ..)| *name == method) {
+        let options = fused::Options { tier: *tier, clamp_defects: *whole, sharpen: *whole };
+        let rendering = Rendering { gains: GAINS, exposure: 1.0, matrix: MATRIX };
+        let plan = fused::Plan::new(frame.geometry, &rendering, options, Simd::detect())?;
+        let mut scratch = plan.scratch();
+        let mut out = vec![0; frame.samples()];
+        let times = time(repetitions, || plan.strip_with(&mut scratch, &view, rows.clone(), &mut out))?;
+        save(output, &out)?;
+        report(method, "rgb8", "full8", &times);
+        return Ok(());
+    }
     let (name, linear) = match method.strip_suffix(":linear") {
         Some(name) => (name, true),
         None => (method, false),
     };
     let named = |name: &str| Tier::ALL.into_iter().find(|tier| tier.name() == name);
     let tier = named(name).ok_or_else(|| format!("unknown method {method}\n{USAGE}"))?;
-    let view = RawView::new(frame.geometry, &frame.bytes)?;
-    let rows = 0..frame.geometry.height;
     if linear {
         let plan = tier::LinearPlan::new(frame.geometry, tier, Simd::detect())?;
         let mut scratch = plan.scratch();

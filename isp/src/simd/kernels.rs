@@ -8,7 +8,7 @@ use crate::colour::Colour;
 use crate::level::Level as Level16;
 use crate::mosaic::Taps;
 use crate::tier::{preview, video};
-use crate::{compand, scale};
+use crate::{compand, defects, scale, sharpen};
 
 /// `fn NAME(ARGUMENTS) = BODY;` makes a function that takes a [`Simd`] and then the arguments. The body is inlined
 /// into one function for each level, so that it is compiled with what the level has.
@@ -50,6 +50,19 @@ kernels! {
     fn level(level: Level16, row: &mut [u16]) = Level16::apply_row;
     /// The colour matrix in place, on planar 16-bit light.
     fn matrix(colour: &Colour, planes: [&mut [u16]; 3]) = Colour::matrix_row;
+    /// Quarters to linear light and through the colour matrix.
+    fn light(
+        colour: &Colour,
+        compander: compand::Compander,
+        quarters: [&[u16]; 3],
+        light: [&mut [u16]; 3],
+    ) = Colour::light;
+    /// Samples that stand alone, clamped to their neighbours.
+    fn clamp_defects(taps: Taps<'_, u16>, out: &mut [u16]) = defects::clamp;
+    /// The brightness of a half row.
+    fn luma(rgb: [&[u8]; 3], out: &mut [u8]) = sharpen::luma;
+    /// A half row sharpened by the brightness around it.
+    fn sharpen(luma: Taps<'_, u8>, rgb: [&[u8]; 3], out: [&mut [u8]; 3]) = sharpen::sharpen;
     /// Quarters to linear codes.
     fn expand(quarters: &[u16], compander: compand::Compander, white: u16, out: &mut [u16]) = compand::expand;
     /// Quarters of an 8-bit code to 8 bits.

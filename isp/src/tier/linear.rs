@@ -2,7 +2,7 @@
 
 use std::ops::Range;
 
-use super::{Interpolator, Tier, preview, video};
+use super::{Interpolator, Tier};
 use crate::compand::{self, Compander};
 use crate::demosaic::check_rows;
 use crate::mosaic::half_len;
@@ -42,15 +42,11 @@ impl LinearPlan {
     /// Room for one strip at a time, of any height.
     pub fn scratch(&self) -> LinearScratch {
         let width = self.geometry.width;
-        let method = match self.tier {
-            Tier::Preview => preview::METHOD,
-            Tier::Video => video::METHOD,
-        };
         let half = || std::array::from_fn(|_| vec![0; half_len(width)]);
         LinearScratch {
             geometry: self.geometry,
             codes: vec![0; width as usize],
-            interpolator: Interpolator::new(method, &self.geometry, self.simd),
+            interpolator: Interpolator::new(self.tier.method(), &self.geometry, self.simd),
             expanded: [half(), half()],
         }
     }
