@@ -18,11 +18,7 @@ pub(crate) struct Colour {
 impl Colour {
     /// For a rendering that has been validated.
     pub(crate) fn new(rendering: &Rendering, simd: Simd) -> Colour {
-        Colour {
-            simd,
-            matrix: rendering.matrix,
-            curve: ToneCurve::new(f64::from(rendering.exposure)),
-        }
+        Colour { simd, matrix: rendering.matrix, curve: ToneCurve::new(f64::from(rendering.exposure)) }
     }
 
     /// Applies the matrix in place to planar samples.

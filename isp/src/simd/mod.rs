@@ -8,6 +8,8 @@
 //! newer than the oldest Rust that this crate supports.
 #![allow(unsafe_code)]
 
+#[cfg(test)]
+mod checks;
 pub(crate) mod kernels;
 pub(crate) mod mipi;
 pub(crate) mod rgb8;
