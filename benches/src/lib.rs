@@ -1,3 +1,4 @@
-//! Measurements of Latent: stages, latency, peers.
-
+//! Measurements of Latent: stages beside the speed of a plain copy, whole paths, and peers.
 #![forbid(unsafe_code)]
+
+pub mod clock;

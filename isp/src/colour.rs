@@ -1,24 +1,28 @@
 //! From white-balanced camera colours to the picture's: the 3x3 matrix and the tone curve, row by row.
 
 use crate::Rendering;
+use crate::compand::Compander;
 use crate::curve::ToneCurve;
 use crate::demosaic::Planes;
-use crate::mosaic::round_to_full;
+use crate::mosaic::{FULL, round_to_full};
+use crate::simd::{Simd, kernels};
 
 /// The colour stages that both paths share, ready to run.
 #[derive(Debug, Clone)]
 pub(crate) struct Colour {
+    simd: Simd,
     matrix: [[f32; 3]; 3],
     curve: ToneCurve,
 }
 
 impl Colour {
     /// For a rendering that has been validated.
-    pub(crate) fn new(rendering: &Rendering) -> Colour {
-        Colour { matrix: rendering.matrix, curve: ToneCurve::new(f64::from(rendering.exposure)) }
+    pub(crate) fn new(rendering: &Rendering, simd: Simd) -> Colour {
+        Colour { simd, matrix: rendering.matrix, curve: ToneCurve::new(f64::from(rendering.exposure)) }
     }
 
     /// Applies the matrix in place to planar samples.
+    #[inline(always)]
     pub(crate) fn matrix_row(&self, [red, green, blue]: [&mut [u16]; 3]) {
         let n = red.len().min(green.len()).min(blue.len());
         let (red, green, blue) = (&mut red[..n], &mut green[..n], &mut blue[..n]);
@@ -30,11 +34,38 @@ impl Colour {
         }
     }
 
+    /// Expands companded samples to linear light, with the matrix applied.
+    #[inline(always)]
+    pub(crate) fn light(&self, compander: Compander, quarters: [&[u16]; 3], light: [&mut [u16]; 3]) {
+        let [red, green, blue] = light;
+        let n = red.len();
+        let (green, blue) = (&mut green[..n], &mut blue[..n]);
+        let [red_from, green_from, blue_from] = [&quarters[0][..n], &quarters[1][..n], &quarters[2][..n]];
+        let scale = f32::from(FULL) / f32::from(compander.full());
+        for i in 0..n {
+            let rgb = [
+                f32::from(compander.expand(red_from[i])) * scale,
+                f32::from(compander.expand(green_from[i])) * scale,
+                f32::from(compander.expand(blue_from[i])) * scale,
+            ];
+            red[i] = dot(self.matrix[0], rgb);
+            green[i] = dot(self.matrix[1], rgb);
+            blue[i] = dot(self.matrix[2], rgb);
+        }
+    }
+
+    /// Linear light to 8-bit codes.
+    pub(crate) fn tone(&self, light: &[u16], out: &mut [u8]) {
+        for (code, &light) in out.iter_mut().zip(light) {
+            *code = self.curve.code(light);
+        }
+    }
+
     /// Develops a demosaiced row, which is used up, to interleaved RGB8.
     pub(crate) fn full_row(&self, planes: &mut Planes, out: &mut [u8]) {
         let [even, odd] = &mut planes.halves;
-        self.matrix_row(even.each_mut().map(Vec::as_mut_slice));
-        self.matrix_row(odd.each_mut().map(Vec::as_mut_slice));
+        kernels::matrix(self.simd, self, even.each_mut().map(Vec::as_mut_slice));
+        kernels::matrix(self.simd, self, odd.each_mut().map(Vec::as_mut_slice));
         let (pairs, rest) = out.as_chunks_mut::<6>();
         let n = pairs.len();
         let ([r0, g0, b0], [r1, g1, b1]) =
@@ -49,7 +80,7 @@ impl Colour {
 
     /// Develops planar samples, which are used up, to interleaved RGB8.
     pub(crate) fn planar_row(&self, [red, green, blue]: [&mut [u16]; 3], out: &mut [u8]) {
-        self.matrix_row([&mut *red, &mut *green, &mut *blue]);
+        kernels::matrix(self.simd, self, [&mut *red, &mut *green, &mut *blue]);
         let (pixels, _) = out.as_chunks_mut::<3>();
         for (pixel, ((&r, &g), &b)) in pixels.iter_mut().zip(red.iter().zip(&*green).zip(&*blue)) {
             *pixel = [r, g, b].map(|linear| self.curve.code(linear));
@@ -89,7 +120,7 @@ mod tests {
 
     #[test]
     fn the_identity_changes_nothing() {
-        let colour = Colour::new(&Rendering::default());
+        let colour = Colour::new(&Rendering::default(), Simd::detect());
         let mut planes = [vec![0, 1, 65_535], vec![5, 40_000, 0], vec![65_534, 0, 9]];
         let before = planes.clone();
         colour.matrix_row(planes.each_mut().map(Vec::as_mut_slice));

@@ -10,7 +10,7 @@ mod oracle;
 
 use std::ops::Range;
 
-use crate::mosaic::{MAX_HALO, SplitRow, Window, half_len};
+use crate::mosaic::{MAX_HALO, SplitRow, Taps, Window, half_len};
 use crate::raw::MAX_SIDE;
 use crate::{CfaPattern, Channel, Error};
 
@@ -112,23 +112,8 @@ impl Planes {
     }
 }
 
-/// What the kernels see of the mosaic: rows `y-2 ..= y+2`, at columns of one parity.
-#[derive(Clone, Copy)]
-struct Taps<'a> {
-    rows: [&'a SplitRow; 5],
-    parity: usize,
-}
-
-impl<'a> Taps<'a> {
-    /// The samples `dx` columns right of and `dy` rows below the sites.
-    #[inline]
-    fn at(&self, dx: i32, dy: i32) -> &'a [u16] {
-        self.rows[(dy + 2) as usize].columns(self.parity, dx)
-    }
-}
-
 /// Finds the two missing colours at the sites of one parity.
-type Kernel = fn(Taps<'_>, &mut [u16], &mut [u16]);
+type Kernel = fn(Taps<'_, u16>, &mut [u16], &mut [u16]);
 
 /// Interpolates row `y`, whose halo the window holds.
 pub(crate) fn interpolate(
@@ -138,15 +123,12 @@ pub(crate) fn interpolate(
     y: u32,
     planes: &mut Planes,
 ) {
-    let halo = method.halo() as i32;
-    // Rows beyond the method's halo are not present and not looked at; the nearest one stands in.
-    let rows = std::array::from_fn(|i| window.row(y, (i as i32 - 2).clamp(-halo, halo)));
     let (chroma_site, green_site): (Kernel, Kernel) = match method {
         Demosaic::Bilinear => (bilinear::chroma_site, bilinear::green_site),
         Demosaic::GradientCorrected => (gradient::chroma_site, gradient::green_site),
     };
     for (parity, [red, green, blue]) in planes.halves.iter_mut().enumerate() {
-        let taps = Taps { rows, parity };
+        let taps = window.taps(y, method.halo(), parity);
         let own = pattern.channel_at(parity as u32, y);
         let beside = pattern.channel_at(parity as u32 + 1, y);
         match own {

@@ -10,7 +10,7 @@ use crate::colour::Colour;
 use crate::demosaic::{Demosaic, Planes, check_rows, interpolate};
 use crate::mosaic::Window;
 use crate::reader::Reader;
-use crate::{Error, Picture, RawGeometry, RawView, Rendering};
+use crate::{Error, Picture, RawGeometry, RawView, Rendering, Simd};
 
 /// How frames of one geometry are developed.
 #[derive(Debug, Clone)]
@@ -42,7 +42,7 @@ impl Plan {
             geometry,
             method,
             reader: Reader::new(&geometry, rendering.gains),
-            colour: Colour::new(rendering),
+            colour: Colour::new(rendering, Simd::detect()),
         })
     }
 

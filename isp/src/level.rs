@@ -50,6 +50,7 @@ impl Level {
     }
 
     /// Applies the level to a row in place.
+    #[inline(always)]
     pub(crate) fn apply_row(self, row: &mut [u16]) {
         for sample in row {
             *sample = self.apply(*sample);

@@ -17,11 +17,14 @@
 
 mod cfa;
 mod colour;
+mod compand;
 mod curve;
+mod defects;
 pub mod demosaic;
 pub mod develop;
 mod error;
 mod exposure;
+pub mod fused;
 mod level;
 mod mosaic;
 pub mod packing;
@@ -30,7 +33,11 @@ pub mod proxy;
 mod raw;
 mod reader;
 mod rendering;
+mod scale;
+mod sharpen;
+pub mod simd;
 mod statistics;
+pub mod tier;
 pub mod unpack;
 mod white_balance;
 
@@ -40,4 +47,6 @@ pub use error::Error;
 pub use picture::Picture;
 pub use raw::{MAX_SIDE, Packing, RawGeometry, RawView};
 pub use rendering::{Rendering, SensorColour};
+pub use simd::Simd;
 pub use statistics::{Statistics, Zone};
+pub use tier::Tier;

@@ -40,8 +40,8 @@ pub(crate) fn mirror(index: i64, len: u32) -> u32 {
 
 /// One mosaic row as even and odd columns, each with one mirrored sample before and after.
 #[derive(Debug, Clone)]
-pub(crate) struct SplitRow {
-    halves: [Vec<u16>; 2],
+pub(crate) struct SplitRow<T = u16> {
+    halves: [Vec<T>; 2],
     width: u32,
 }
 
@@ -51,14 +51,14 @@ pub(crate) fn half_len(width: u32) -> usize {
     width.div_ceil(2) as usize
 }
 
-impl SplitRow {
-    pub(crate) fn new(width: u32) -> SplitRow {
-        let half = vec![0; half_len(width) + 2];
+impl<T: Copy + Default> SplitRow<T> {
+    pub(crate) fn new(width: u32) -> SplitRow<T> {
+        let half = vec![T::default(); half_len(width) + 2];
         SplitRow { halves: [half.clone(), half], width }
     }
 
     /// Takes over a row of `width` samples.
-    pub(crate) fn split(&mut self, row: &[u16]) {
+    pub(crate) fn split(&mut self, row: &[T]) {
         let [even, odd] = &mut self.halves;
         let (pairs, last) = row.as_chunks::<2>();
         for ((even, odd), &[first, second]) in even.iter_mut().skip(1).zip(odd.iter_mut().skip(1)).zip(pairs)
@@ -72,9 +72,15 @@ impl SplitRow {
     }
 
     /// The samples at columns `2 * i + parity`, to be changed before [`SplitRow::mirror_ends`].
-    pub(crate) fn half_mut(&mut self, parity: usize) -> &mut [u16] {
+    pub(crate) fn half_mut(&mut self, parity: usize) -> &mut [T] {
         let len = half_len(self.width);
         &mut self.halves[parity & 1][1..=len]
+    }
+
+    /// The samples at even and at odd columns, to be changed before [`SplitRow::mirror_ends`].
+    pub(crate) fn halves_mut(&mut self) -> [&mut [T]; 2] {
+        let len = half_len(self.width);
+        self.halves.each_mut().map(|half| &mut half[1..=len])
     }
 
     /// Fills the samples outside the picture.
@@ -88,8 +94,8 @@ impl SplitRow {
     }
 
     /// The samples at columns `2 * i + parity + offset`, for `offset` in `-2..=2` and `i` in a half row.
-    #[inline]
-    pub(crate) fn columns(&self, parity: usize, offset: i32) -> &[u16] {
+    #[inline(always)]
+    pub(crate) fn columns(&self, parity: usize, offset: i32) -> &[T] {
         let column = parity as i32 + offset;
         let start = (column.div_euclid(2) + 1) as usize;
         &self.halves[(column & 1) as usize][start..start + half_len(self.width)]
@@ -98,15 +104,15 @@ impl SplitRow {
 
 /// The rows around the one being developed: a ring in which row `y` has its fixed place.
 #[derive(Debug, Clone)]
-pub(crate) struct Window {
-    rows: [SplitRow; WINDOW as usize],
+pub(crate) struct Window<T = u16> {
+    rows: [SplitRow<T>; WINDOW as usize],
     held: [Option<u32>; WINDOW as usize],
     height: u32,
 }
 
-impl Window {
+impl<T: Copy + Default> Window<T> {
     /// A window over a mosaic of at least 2x2.
-    pub(crate) fn new(width: u32, height: u32) -> Window {
+    pub(crate) fn new(width: u32, height: u32) -> Window<T> {
         Window { rows: std::array::from_fn(|_| SplitRow::new(width)), held: Default::default(), height }
     }
 
@@ -116,7 +122,7 @@ impl Window {
     }
 
     /// Makes rows `y - halo ..= y + halo` present, loading those that are not.
-    pub(crate) fn advance(&mut self, y: u32, halo: u32, load: &mut dyn FnMut(u32, &mut SplitRow)) {
+    pub(crate) fn advance(&mut self, y: u32, halo: u32, load: &mut dyn FnMut(u32, &mut SplitRow<T>)) {
         for row in y.saturating_sub(halo)..=(y + halo).min(self.height - 1) {
             let slot = (row % WINDOW) as usize;
             if self.held[slot] != Some(row) {
@@ -128,8 +134,39 @@ impl Window {
     }
 
     /// Row `y + offset`, mirrored at the borders; [`Window::advance`] must have made it present.
-    pub(crate) fn row(&self, y: u32, offset: i32) -> &SplitRow {
+    pub(crate) fn row(&self, y: u32, offset: i32) -> &SplitRow<T> {
         &self.rows[(mirror(i64::from(y) + i64::from(offset), self.height) % WINDOW) as usize]
+    }
+
+    /// The neighbourhood of row `y`'s columns of one parity, within a halo that [`Window::advance`] has made present.
+    pub(crate) fn taps(&self, y: u32, halo: u32, parity: usize) -> Taps<'_, T> {
+        let halo = halo as i32;
+        // Rows beyond the halo are not present and not looked at; the nearest one stands in.
+        Taps { rows: std::array::from_fn(|i| self.row(y, (i as i32 - 2).clamp(-halo, halo))), parity }
+    }
+}
+
+/// What the kernels see of the mosaic: rows `y-2 ..= y+2`, at columns of one parity.
+#[derive(Clone, Copy)]
+pub(crate) struct Taps<'a, T> {
+    rows: [&'a SplitRow<T>; WINDOW as usize],
+    parity: usize,
+}
+
+impl<'a, T: Copy + Default> Taps<'a, T> {
+    /// The samples `dx` columns right of and `dy` rows below the sites.
+    #[inline(always)]
+    pub(crate) fn at(&self, dx: i32, dy: i32) -> &'a [T] {
+        self.rows[(dy + MAX_HALO as i32) as usize].columns(self.parity, dx)
+    }
+
+    /// The first `n` of [`Taps::at`].
+    ///
+    /// Kernels call it for each tap: through `array::map`, which is not compiled for their level, it would not be
+    /// inlined into them.
+    #[inline(always)]
+    pub(crate) fn first(&self, n: usize, dx: i32, dy: i32) -> &'a [T] {
+        &self.at(dx, dy)[..n]
     }
 }
 

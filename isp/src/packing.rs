@@ -98,7 +98,7 @@ mod tests {
             prop_assert_eq!(pack_row(&samples, bits, packing, &mut packed), Ok(row_bytes));
             prop_assert_eq!(&packed[row_bytes..], [0xaa; 3]);
             let mut back = vec![0xdead; samples.len()];
-            unpack::samples(&packed[..row_bytes], bits, packing, &mut back);
+            unpack::samples(crate::Simd::detect(), &packed[..row_bytes], bits, packing, &mut back);
             let clamped: Vec<u16> = samples.iter().map(|&code| code.min(max_code(bits))).collect();
             prop_assert_eq!(back, clamped);
         }

@@ -12,8 +12,9 @@ use crate::level::Level;
 use crate::mosaic::FULL;
 use crate::picture::zeroed;
 use crate::reader::{CellReader, planes, planes_mut};
+use crate::simd::kernels;
 use crate::statistics::Collector;
-use crate::{Error, Picture, RawView, Rendering, Statistics};
+use crate::{Error, Picture, RawView, Rendering, Simd, Statistics};
 
 /// A half-size picture in linear light, before white balance.
 #[derive(Debug, Clone)]
@@ -65,7 +66,8 @@ impl Proxy {
     /// [`Error::Rendering`] for numbers out of range; [`Error::TooLarge`] where the picture can't be allocated.
     pub fn render(&self, rendering: &Rendering) -> Result<Picture, Error> {
         rendering.validate()?;
-        let colour = Colour::new(rendering);
+        let colour = Colour::new(rendering, Simd::detect());
+        let simd = Simd::detect();
         let levels = rendering.gains.map(|gain| Level::new(0, FULL, f64::from(gain)));
         let mut picture = Picture::new(self.width, self.height)?;
         let row_len = 3 * self.width as usize;
@@ -74,7 +76,7 @@ impl Proxy {
             scratch.copy_from_slice(row);
             let mut planes = planes_mut(&mut scratch);
             for (level, plane) in levels.iter().zip(&mut planes) {
-                level.apply_row(plane);
+                kernels::level(simd, *level, plane);
             }
             colour.planar_row(planes, out);
         }

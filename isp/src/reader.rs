@@ -3,11 +3,13 @@
 use crate::level::Level;
 use crate::mosaic::SplitRow;
 use crate::raw::RawGeometry;
-use crate::{CfaPattern, RawView, unpack};
+use crate::simd::kernels;
+use crate::{CfaPattern, RawView, Simd, unpack};
 
 /// Reads rows of one kind of frame: unpacks them, takes off the black level, normalises and applies gains.
 #[derive(Debug, Clone)]
 pub(crate) struct Reader {
+    simd: Simd,
     pattern: CfaPattern,
     levels: [Level; 3],
 }
@@ -16,6 +18,7 @@ impl Reader {
     /// For frames of a valid geometry, with gains of red, green and blue.
     pub(crate) fn new(geometry: &RawGeometry, gains: [f32; 3]) -> Reader {
         Reader {
+            simd: Simd::detect(),
             pattern: geometry.pattern,
             levels: gains.map(|gain| Level::new(geometry.black, geometry.white, f64::from(gain))),
         }
@@ -23,11 +26,12 @@ impl Reader {
 
     /// Reads row `y` through a buffer of one row of codes; the mirrored ends are left as they are.
     pub(crate) fn row(&self, view: &RawView<'_>, y: u32, codes: &mut [u16], row: &mut SplitRow) {
-        unpack::samples(view.row(y), view.geometry().bits, view.geometry().packing, codes);
+        let &RawGeometry { bits, packing, .. } = view.geometry();
+        unpack::samples(self.simd, view.row(y), bits, packing, codes);
         row.split(codes);
         for parity in 0..2 {
             let channel = self.pattern.channel_at(parity, y);
-            self.levels[channel as usize].apply_row(row.half_mut(parity as usize));
+            kernels::level(self.simd, self.levels[channel as usize], row.half_mut(parity as usize));
         }
     }
 }

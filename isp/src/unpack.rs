@@ -4,6 +4,7 @@
 //! 12 and 14 bits.
 
 use crate::raw::max_code;
+use crate::simd::{Simd, mipi, words};
 use crate::{Error, Packing, RawView};
 
 /// Writes row `y` as codes; codes above the bit depth's largest (garbage in unused high bits) become that one.
@@ -19,12 +20,28 @@ pub fn row(view: &RawView<'_>, y: u32, out: &mut [u16]) -> Result<(), Error> {
     if out.len() != expected {
         return Err(Error::Length { what: "row of samples", expected, got: out.len() });
     }
-    samples(view.row(y), geometry.bits, geometry.packing, out);
+    samples(Simd::detect(), view.row(y), geometry.bits, geometry.packing, out);
     Ok(())
 }
 
+/// The codes of a packed row: where they are if they lie there as words, else unpacked to `buffer`. Bits above the
+/// depth are not cleared.
+pub(crate) fn codes<'a>(
+    simd: Simd,
+    bytes: &'a [u8],
+    bits: u8,
+    packing: Packing,
+    buffer: &'a mut [u16],
+) -> &'a [u16] {
+    if let (Packing::Le16, Some(words)) = (packing, words::of(bytes)) {
+        return words;
+    }
+    samples(simd, bytes, bits, packing, buffer);
+    buffer
+}
+
 /// Unpacks as many samples as `out` and `bytes` both hold, for a depth that goes with the packing.
-pub(crate) fn samples(bytes: &[u8], bits: u8, packing: Packing, out: &mut [u16]) {
+pub(crate) fn samples(simd: Simd, bytes: &[u8], bits: u8, packing: Packing, out: &mut [u16]) {
     match (packing, bits) {
         (Packing::Bytes, _) => {
             for (sample, &byte) in out.iter_mut().zip(bytes) {
@@ -38,8 +55,14 @@ pub(crate) fn samples(bytes: &[u8], bits: u8, packing: Packing, out: &mut [u16])
                 *sample = u16::from_le_bytes(word).min(max);
             }
         }
-        (Packing::Mipi, 10) => groups(bytes, out, raw10),
-        (Packing::Mipi, 12) => groups(bytes, out, raw12),
+        (Packing::Mipi, 10) => {
+            let done = mipi::raw10(simd, bytes, out);
+            groups(&bytes[done / 4 * 5..], &mut out[done..], raw10);
+        }
+        (Packing::Mipi, 12) => {
+            let done = mipi::raw12(simd, bytes, out);
+            groups(&bytes[done / 2 * 3..], &mut out[done..], raw12);
+        }
         (Packing::Mipi, _) => groups(bytes, out, raw14),
     }
 }
@@ -90,19 +113,25 @@ mod tests {
     #[test]
     fn mipi_groups_follow_the_kernel_documentation() {
         let mut out = [0; 4];
-        samples(&[0xff, 0, 0, 0, 0b00_01_10_11], 10, Packing::Mipi, &mut out);
+        samples(Simd::detect(), &[0xff, 0, 0, 0, 0b00_01_10_11], 10, Packing::Mipi, &mut out);
         assert_eq!(out, [0x3ff, 2, 1, 0]);
-        samples(&[0x12, 0x34, 0xab, 0, 0xff, 0xf0], 12, Packing::Mipi, &mut out);
+        samples(Simd::detect(), &[0x12, 0x34, 0xab, 0, 0xff, 0xf0], 12, Packing::Mipi, &mut out);
         assert_eq!(out, [0x12b, 0x34a, 0, 0xfff]);
         // Low bits, first to last pixel: 0b111111, 0b000001, 0b100000, 0b101010.
-        samples(&[0, 0, 0, 0xff, 0b0111_1111, 0b0000_0000, 0b1010_1010], 14, Packing::Mipi, &mut out);
+        samples(
+            Simd::detect(),
+            &[0, 0, 0, 0xff, 0b0111_1111, 0b0000_0000, 0b1010_1010],
+            14,
+            Packing::Mipi,
+            &mut out,
+        );
         assert_eq!(out, [63, 1, 32, 0x3fea]);
     }
 
     #[test]
     fn garbage_above_the_bit_depth_is_clamped() {
         let mut out = [0; 2];
-        samples(&[0xff, 0xff, 0x34, 0x01], 10, Packing::Le16, &mut out);
+        samples(Simd::detect(), &[0xff, 0xff, 0x34, 0x01], 10, Packing::Le16, &mut out);
         assert_eq!(out, [1023, 0x134]);
     }
 }

@@ -2,11 +2,10 @@
 //!
 //! Sums of 16-bit samples with these weights stay below 2^21, so 32 bits never overflow.
 
-use super::Taps;
-use crate::mosaic::clamp_to_full;
+use crate::mosaic::{Taps, clamp_to_full};
 
 /// At red and blue sites: green and the opposite colour.
-pub(super) fn chroma_site(taps: Taps<'_>, green: &mut [u16], opposite: &mut [u16]) {
+pub(super) fn chroma_site(taps: Taps<'_, u16>, green: &mut [u16], opposite: &mut [u16]) {
     let n = green.len().min(opposite.len());
     let (green, opposite) = (&mut green[..n], &mut opposite[..n]);
     let centre = &taps.at(0, 0)[..n];
@@ -24,7 +23,7 @@ pub(super) fn chroma_site(taps: Taps<'_>, green: &mut [u16], opposite: &mut [u16
 }
 
 /// At green sites: the colour of this row and that of the rows above and below.
-pub(super) fn green_site(taps: Taps<'_>, beside: &mut [u16], above: &mut [u16]) {
+pub(super) fn green_site(taps: Taps<'_, u16>, beside: &mut [u16], above: &mut [u16]) {
     let n = beside.len().min(above.len());
     let (beside, above) = (&mut beside[..n], &mut above[..n]);
     let centre = &taps.at(0, 0)[..n];

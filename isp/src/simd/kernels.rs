@@ -1,0 +1,70 @@
+//! The kernels' entry points: each runs its body compiled for the level at hand.
+#![allow(unsafe_code)]
+
+#[cfg(target_arch = "x86_64")]
+use super::Level;
+use super::Simd;
+use crate::colour::Colour;
+use crate::level::Level as Level16;
+use crate::mosaic::Taps;
+use crate::tier::{preview, video};
+use crate::{compand, defects, scale, sharpen};
+
+/// `fn NAME(ARGUMENTS) = BODY;` makes a function that takes a [`Simd`] and then the arguments. The body is inlined
+/// into one function for each level, so that it is compiled with what the level has.
+macro_rules! kernels {
+    ($($(#[$meta:meta])* fn $name:ident($($argument:ident: $type:ty),* $(,)?) = $body:path;)*) => {$(
+        $(#[$meta])*
+        pub(crate) fn $name(simd: Simd, $($argument: $type),*) {
+            #[cfg(target_arch = "x86_64")]
+            {
+                #[target_feature(enable = "avx2")]
+                fn avx2($($argument: $type),*) {
+                    $body($($argument),*);
+                }
+                if simd.level() == Level::Avx2 {
+                    // SAFETY: `Simd::detect` alone makes this level, where the processor has AVX2.
+                    return unsafe { avx2($($argument),*) };
+                }
+            }
+            let _ = simd;
+            $body($($argument),*);
+        }
+    )*};
+}
+
+kernels! {
+    /// Green and the opposite colour at red and blue sites, bilinear.
+    fn preview_chroma_8(taps: Taps<'_, u8>, green: &mut [u8], opposite: &mut [u8]) = preview::chroma_site;
+    /// The colours beside and above at green sites, bilinear.
+    fn preview_green_8(taps: Taps<'_, u8>, beside: &mut [u8], above: &mut [u8]) = preview::green_site;
+    /// Green and the opposite colour at red and blue sites, bilinear.
+    fn preview_chroma(taps: Taps<'_, u16>, green: &mut [u16], opposite: &mut [u16]) = preview::chroma_site;
+    /// The colours beside and above at green sites, bilinear.
+    fn preview_green(taps: Taps<'_, u16>, beside: &mut [u16], above: &mut [u16]) = preview::green_site;
+    /// Green and the opposite colour at red and blue sites, gradient-corrected.
+    fn video_chroma(taps: Taps<'_, u16>, green: &mut [u16], opposite: &mut [u16]) = video::chroma_site;
+    /// The colours beside and above at green sites, gradient-corrected.
+    fn video_green(taps: Taps<'_, u16>, beside: &mut [u16], above: &mut [u16]) = video::green_site;
+    /// Black level and gain in 16 bits, in place.
+    fn level(level: Level16, row: &mut [u16]) = Level16::apply_row;
+    /// The colour matrix in place, on planar 16-bit light.
+    fn matrix(colour: &Colour, planes: [&mut [u16]; 3]) = Colour::matrix_row;
+    /// Quarters to linear light and through the colour matrix.
+    fn light(
+        colour: &Colour,
+        compander: compand::Compander,
+        quarters: [&[u16]; 3],
+        light: [&mut [u16]; 3],
+    ) = Colour::light;
+    /// Samples that stand alone, clamped to their neighbours.
+    fn clamp_defects(taps: Taps<'_, u16>, out: &mut [u16]) = defects::clamp;
+    /// The brightness of a half row.
+    fn luma(rgb: [&[u8]; 3], out: &mut [u8]) = sharpen::luma;
+    /// A half row sharpened by the brightness around it.
+    fn sharpen(luma: Taps<'_, u8>, rgb: [&[u8]; 3], out: [&mut [u8]; 3]) = sharpen::sharpen;
+    /// Quarters to linear codes.
+    fn expand(quarters: &[u16], compander: compand::Compander, white: u16, out: &mut [u16]) = compand::expand;
+    /// Quarters of an 8-bit code to 8 bits.
+    fn narrow(quarters: &[u16], out: &mut [u8]) = scale::narrow;
+}
