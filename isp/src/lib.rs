@@ -21,6 +21,7 @@ mod compand;
 mod curve;
 pub mod demosaic;
 pub mod develop;
+pub mod directional;
 mod error;
 mod exposure;
 mod level;

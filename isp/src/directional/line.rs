@@ -1,0 +1,84 @@
+//! Rows of a band as even and odd columns, and the rings that hold the rows around the one being developed.
+
+/// Columns that a band yields; few enough that all rings stay in a small second-level cache.
+pub(super) const BAND: usize = 512;
+
+/// Columns computed on each side of the band: at least what a pixel's colours depend on.
+const SIDE: usize = 16;
+
+/// Samples of a half row that kernels compute.
+pub(super) const COMPUTED: usize = BAND / 2 + SIDE;
+
+/// Samples before and after them that kernels may read.
+const MARGIN: usize = 2;
+
+/// Samples of a half row in memory.
+pub(super) const STORED: usize = COMPUTED + 2 * MARGIN;
+
+/// Columns from a line's first sample to the band's.
+pub(super) const LEAD: usize = 2 * MARGIN + SIDE;
+
+/// One row of a band, `[even columns, odd columns]`.
+#[derive(Debug, Clone)]
+pub(super) struct Line {
+    halves: [Box<[f32; STORED]>; 2],
+}
+
+impl Line {
+    pub(super) fn new() -> Line {
+        Line { halves: [Box::new([0.0; STORED]), Box::new([0.0; STORED])] }
+    }
+
+    /// The samples at columns `2 * i + parity + offset`, for `offset` in `-4..=3`.
+    #[inline(always)]
+    pub(super) fn at(&self, parity: usize, offset: i32) -> &[f32] {
+        let column = parity as i32 + offset;
+        let start = (column.div_euclid(2) + MARGIN as i32) as usize;
+        &self.halves[(column & 1) as usize][start..start + COMPUTED]
+    }
+
+    /// What a kernel computes of one parity.
+    #[inline(always)]
+    pub(super) fn at_mut(&mut self, parity: usize) -> &mut [f32] {
+        &mut self.halves[parity & 1][MARGIN..MARGIN + COMPUTED]
+    }
+
+    /// One half with its margins.
+    #[inline(always)]
+    pub(super) fn whole(&self, parity: usize) -> &[f32; STORED] {
+        &self.halves[parity & 1]
+    }
+
+    /// One half with its margins.
+    #[inline(always)]
+    pub(super) fn whole_mut(&mut self, parity: usize) -> &mut [f32; STORED] {
+        &mut self.halves[parity & 1]
+    }
+
+    /// The band's samples of one parity.
+    pub(super) fn band(&self, parity: usize) -> &[f32] {
+        &self.halves[parity & 1][LEAD / 2..LEAD / 2 + BAND / 2]
+    }
+}
+
+/// The last `N` rows, each in its fixed place.
+#[derive(Debug, Clone)]
+pub(super) struct Ring<const N: usize> {
+    lines: Vec<Line>,
+}
+
+impl<const N: usize> Ring<N> {
+    pub(super) fn new() -> Ring<N> {
+        Ring { lines: vec![Line::new(); N] }
+    }
+
+    #[inline(always)]
+    pub(super) fn row(&self, y: i64) -> &Line {
+        &self.lines[y.rem_euclid(N as i64) as usize]
+    }
+
+    #[inline(always)]
+    pub(super) fn row_mut(&mut self, y: i64) -> &mut Line {
+        &mut self.lines[y.rem_euclid(N as i64) as usize]
+    }
+}
