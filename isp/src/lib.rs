@@ -21,7 +21,6 @@ mod compand;
 mod curve;
 pub mod demosaic;
 pub mod develop;
-pub mod directional;
 mod error;
 mod exposure;
 mod level;

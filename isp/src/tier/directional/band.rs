@@ -4,11 +4,10 @@
 //! outside the picture is computed as if the mirrored mosaic went on for ever, so no stage knows of borders.
 
 use super::line::{Line, Ring, STORED};
-use super::{Method, chroma, difference, green};
+use super::{Halves, Method, chroma, difference, green};
 use crate::{CfaPattern, Channel};
 
 /// Rows that each stage is ahead of the output.
-const SAMPLES: i64 = super::HALO;
 const MOMENTS: i64 = 8;
 const DIFFERENCES: i64 = 5;
 const GRADIENTS: i64 = 4;
@@ -71,9 +70,9 @@ impl Band {
         }
     }
 
-    /// Where the sample of row `y + HALO` goes, the next that [`Band::step`] needs.
-    pub(super) fn next(&mut self, y: i64) -> &mut Line {
-        self.samples.row_mut(y + SAMPLES)
+    /// Where the samples of row `y` go; [`Band::step`] needs those of `HALO` rows on.
+    pub(super) fn sample_row(&mut self, y: i64) -> &mut Line {
+        self.samples.row_mut(y)
     }
 
     /// Column parity of the red or blue sites of a row.
@@ -237,7 +236,7 @@ impl Band {
     }
 
     /// Row `y`, `[even columns, odd columns][channel]`, after its step.
-    pub(super) fn rgb(&self, y: i64) -> [[&[f32]; 3]; 2] {
+    pub(super) fn rgb(&self, y: i64) -> Halves<'_> {
         [0, 1].map(|parity| {
             let samples = self.samples.row(y).band(parity);
             if parity == self.site(y) {
