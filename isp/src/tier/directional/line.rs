@@ -1,7 +1,7 @@
 //! Rows of a band as even and odd columns, and the rings that hold the rows around the one being developed.
 
 /// Columns that a band yields; few enough that all rings stay in a small second-level cache.
-pub(in crate::tier) const BAND: usize = 512;
+pub(in crate::tier) const BAND: usize = 1344;
 
 /// Columns computed on each side of the band: at least what a pixel's colours depend on.
 const SIDE: usize = 16;
