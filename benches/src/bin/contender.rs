@@ -14,7 +14,7 @@ use latent_benches::clock::process_cpu_time;
 use latent_isp::{Packing, RawGeometry, RawView, Simd, Tier, tier};
 use serde_json::json;
 
-const USAGE: &str = "usage: contender METHOD IN.raw W H PATTERN BITS OUT REPS\nmethods: preview, video; with :linear for linear samples in and out";
+const USAGE: &str = "usage: contender METHOD IN.raw W H PATTERN BITS OUT REPS\nmethods: preview, video, still, best; with :linear for linear samples in and out";
 
 fn main() -> ExitCode {
     let arguments: Vec<String> = std::env::args().skip(1).collect();

@@ -47,6 +47,12 @@ pub(super) enum Method {
     Best,
 }
 
+/// Turns codes into quarters, even columns apart from odd ones.
+pub(super) type Split<'a> = &'a mut dyn FnMut(&[u16], [&mut [u16]; 2]);
+
+/// Takes the columns of a row.
+pub(super) type Store<'a> = &'a mut dyn FnMut(u32, Range<usize>, Halves<'_>);
+
 /// A row of a band in one colour after the other: `[even columns, odd columns][channel]`.
 pub(super) type Halves<'a> = [[&'a [f32]; 3]; 2];
 
@@ -71,13 +77,7 @@ impl Directional {
 
     /// Demosaics rows within the picture. `split` turns codes into halves of quarters; `store` gets the columns of each
     /// row, band by band.
-    pub(super) fn strip(
-        &mut self,
-        view: &RawView<'_>,
-        rows: Range<u32>,
-        split: &mut dyn FnMut(&[u16], [&mut [u16]; 2]),
-        store: &mut dyn FnMut(u32, Range<usize>, Halves<'_>),
-    ) {
+    pub(super) fn strip(&mut self, view: &RawView<'_>, rows: Range<u32>, split: Split<'_>, store: Store<'_>) {
         let &RawGeometry { width, height, .. } = view.geometry();
         let halo = i64::from(HALO);
         for left in (0..width as usize).step_by(BAND) {
@@ -93,14 +93,7 @@ impl Directional {
     }
 
     /// Gives the band its row `y`, which is row `inside` of the picture, mirrored at the sides.
-    fn load(
-        &mut self,
-        view: &RawView<'_>,
-        y: i64,
-        inside: u32,
-        left: usize,
-        split: &mut dyn FnMut(&[u16], [&mut [u16]; 2]),
-    ) {
+    fn load(&mut self, view: &RawView<'_>, y: i64, inside: u32, left: usize, split: Split<'_>) {
         let &RawGeometry { width, bits, packing, .. } = view.geometry();
         let (width, bytes) = (width as usize, view.row(inside));
         // The first column inside the picture, of those from `LEAD` before the band: a multiple of 4, hence the start of

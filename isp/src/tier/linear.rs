@@ -33,7 +33,7 @@ pub struct LinearScratch {
 
 #[derive(Debug, Clone)]
 enum Rows {
-    Window(Interpolator<u16>),
+    Window(Box<Interpolator<u16>>),
     Directional(Box<Directional>),
 }
 
@@ -51,7 +51,7 @@ impl LinearPlan {
     /// Room for one strip at a time, of any height.
     pub fn scratch(&self) -> LinearScratch {
         let width = self.geometry.width;
-        let window = |method| Rows::Window(Interpolator::new(method, &self.geometry, self.simd));
+        let window = |method| Rows::Window(Box::new(Interpolator::new(method, &self.geometry, self.simd)));
         let directional =
             |method| Rows::Directional(Box::new(Directional::new(method, &self.geometry, self.simd)));
         let rows = match self.tier {
@@ -107,7 +107,8 @@ impl LinearPlan {
                 }
             }
             Rows::Directional(directional) => {
-                let mut split = |codes: &[u16], halves: [&mut [u16]; 2]| compand::split(codes, tables, halves);
+                let mut split =
+                    |codes: &[u16], halves: [&mut [u16]; 2]| compand::split(codes, tables, halves);
                 directional.strip(view, rows.clone(), &mut split, &mut |y, columns, halves| {
                     let planes = halves.as_flattened().iter().zip(quarters.as_flattened_mut());
                     for ((from, quarters), to) in planes.zip(expanded.as_flattened_mut()) {

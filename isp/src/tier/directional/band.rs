@@ -258,7 +258,13 @@ impl Band {
 
 /// Adds the halves of `parity` of rows around `y`.
 #[inline(always)]
-fn sum_rows<const N: usize, const R: usize>(ring: &Ring<R>, y: i64, rows: [i64; N], parity: usize, out: &mut Line) {
+fn sum_rows<const N: usize, const R: usize>(
+    ring: &Ring<R>,
+    y: i64,
+    rows: [i64; N],
+    parity: usize,
+    out: &mut Line,
+) {
     let rows: [&[f32; STORED]; N] = rows.map(|dy| ring.row(y + dy).whole(parity));
     difference::sum(rows, out.whole_mut(parity));
 }

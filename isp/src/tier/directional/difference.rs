@@ -18,8 +18,7 @@ const LEANING: f32 = 100.0 * SITES * SITES;
 #[inline(always)]
 pub(super) fn moments([before, sample, after]: [&[f32]; 3], [mean, square, product]: [&mut [f32]; 3]) {
     let [before, sample, after] = [&before[..COMPUTED], &sample[..COMPUTED], &after[..COMPUTED]];
-    let [mean, square, product] =
-        [&mut mean[..COMPUTED], &mut square[..COMPUTED], &mut product[..COMPUTED]];
+    let [mean, square, product] = [&mut mean[..COMPUTED], &mut square[..COMPUTED], &mut product[..COMPUTED]];
     for i in 0..COMPUTED {
         let half = (before[i] + after[i]) * 0.5;
         mean[i] = half;
@@ -30,7 +29,10 @@ pub(super) fn moments([before, sample, after]: [&[f32]; 3], [mean, square, produ
 
 /// Adds rows.
 #[inline(always)]
-pub(super) fn sum<const N: usize>(rows: [&[f32; super::line::STORED]; N], out: &mut [f32; super::line::STORED]) {
+pub(super) fn sum<const N: usize>(
+    rows: [&[f32; super::line::STORED]; N],
+    out: &mut [f32; super::line::STORED],
+) {
     for i in 0..out.len() {
         let mut sum = rows[0][i];
         for row in &rows[1..] {
@@ -45,7 +47,12 @@ pub(super) fn sum<const N: usize>(rows: [&[f32; super::line::STORED]; N], out: &
 /// `line` holds the samples at distances -2 to 2 on the line; `windows` what makes up the window of each site: the
 /// known colour's means, the missing colour's samples, the squares of the former and the products of both.
 #[inline(always)]
-pub(super) fn difference<const N: usize>(line: [&[f32]; 5], windows: [[&[f32]; N]; 4], sign: f32, out: &mut [f32]) {
+pub(super) fn difference<const N: usize>(
+    line: [&[f32]; 5],
+    windows: [[&[f32]; N]; 4],
+    sign: f32,
+    out: &mut [f32],
+) {
     let [far_before, before, known, after, far_after] = line.map(|row| &row[..COMPUTED]);
     let [means, samples, squares, products] = windows.map(|window| window.map(|row| &row[..COMPUTED]));
     let out = &mut out[..COMPUTED];

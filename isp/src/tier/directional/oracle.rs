@@ -72,7 +72,8 @@ impl Mosaic {
             let squares = total(&|x, y| mean(x, y) * mean(x, y));
             let products = total(&|x, y| mean(x, y) * samples.at(x, y));
             let leaning = 100.0 * 12.0 * 12.0;
-            let slope = ((12.0 * products - means * seen) + leaning) / ((12.0 * squares - means * means) + leaning);
+            let slope =
+                ((12.0 * products - means * seen) + leaning) / ((12.0 * squares - means * means) + leaning);
             let along = |k: i32| samples.at(x + k * dx, y + k * dy);
             let missing =
                 (2.0 * (along(-1) + along(1)) + slope * (2.0 * along(0) - (along(-2) + along(2)))) * 0.25;
@@ -125,8 +126,8 @@ impl Mosaic {
     fn weighted([a, b, c, d]: [f32; 4], values: [f32; 4]) -> f32 {
         let whole = (a + b) * (c * d) + (c + d) * (a * b);
         let shares = [b * (c * d), a * (c * d), d * (a * b), c * (a * b)];
-        let sum = (shares[0] * values[0] + shares[1] * values[1])
-            + (shares[2] * values[2] + shares[3] * values[3]);
+        let sum =
+            (shares[0] * values[0] + shares[1] * values[1]) + (shares[2] * values[2] + shares[3] * values[3]);
         sum * (1.0 / whole)
     }
 
@@ -206,7 +207,11 @@ impl Mosaic {
             for level in Level::ALL {
                 let simd = Simd::detect().at_most(level);
                 if simd.level() == level {
-                    assert!(self.by_tier(tier, simd, cut) == expected, "{tier:?} at {} in {self:?}", level.name());
+                    assert!(
+                        self.by_tier(tier, simd, cut) == expected,
+                        "{tier:?} at {} in {self:?}",
+                        level.name()
+                    );
                 }
             }
         }
