@@ -135,16 +135,16 @@ impl Band {
             sum_rows(&across.products, y, [-2, 0, 2], beside, &mut sums[3]);
             let row = samples.row(y);
             let line = [-2, -1, 0, 1, 2].map(|dx| row.at(parity, dx));
-            let windows = sums.each_ref().map(|sum| [-3, -1, 1, 3].map(|dx| sum.at(parity, dx)));
-            difference::difference(line, windows, sign, out_across.row_mut(y).at_mut(parity));
+            let windows = sums.each_ref().map(|sum| sum.run::<4>(parity, -3));
+            difference::difference::<4>(line, windows, sign, out_across.row_mut(y).at_mut(parity));
 
             sum_rows(&along.means, y, [-3, -1, 1, 3], parity, &mut sums[0]);
             sum_rows(samples, y, [-3, -1, 1, 3], parity, &mut sums[1]);
             sum_rows(&along.squares, y, [-3, -1, 1, 3], parity, &mut sums[2]);
             sum_rows(&along.products, y, [-3, -1, 1, 3], parity, &mut sums[3]);
             let line = [-2, -1, 0, 1, 2].map(|dy| samples.row(y + dy).at(parity, 0));
-            let windows = sums.each_ref().map(|sum| [-2, 0, 2].map(|dx| sum.at(parity, dx)));
-            difference::difference(line, windows, sign, out_along.row_mut(y).at_mut(parity));
+            let windows = sums.each_ref().map(|sum| sum.run::<3>(parity, -2));
+            difference::difference::<3>(line, windows, sign, out_along.row_mut(y).at_mut(parity));
         }
     }
 
@@ -166,14 +166,11 @@ impl Band {
         let sample = self.samples.row(y).at(site, 0);
         let differences = self.differences.each_ref().map(|ring| ring.row(y).at(site, 0));
         let [across, along] = &self.gradients;
-        let gradients = [
-            [(0, -1), (0, 1), (-1, 0), (1, 0), (-1, -2), (1, -2), (-1, 2), (1, 2)]
-                .map(|(dx, dy)| across.row(y + dy).at(site, dx)),
-            [(0, -1), (0, 1), (-1, 0), (1, 0), (-2, -1), (-2, 1), (2, -1), (2, 1)]
-                .map(|(dx, dy)| along.row(y + dy).at(site, dx)),
-        ];
+        let across =
+            [-2, -1, 0, 1, 2].map(|dy| across.row(y + dy).run::<2>(site, if dy & 1 == 0 { -1 } else { 0 }));
+        let along = [-1, 0, 1].map(|dy| along.row(y + dy).run::<3>(site, if dy == 0 { -1 } else { -2 }));
         let (green, own) = (self.green.row_mut(y), self.own.row_mut(y));
-        green::still(sample, differences, gradients, green.at_mut(site), own.at_mut(site));
+        green::still(sample, differences, across, along, green.at_mut(site), own.at_mut(site));
     }
 
     #[inline(always)]
@@ -191,7 +188,7 @@ impl Band {
             [-1, 0, 1].map(|dy| along.row(y + dy).at(site, 0)),
         ];
         let [across, along, ..] = &self.sums;
-        let gradients = [across, along].map(|sum| [-2, -1, 0, 1, 2].map(|dx| sum.at(site, dx)));
+        let gradients = [across, along].map(|sum| [sum.run::<3>(site, -2), sum.run::<2>(site, -1)]);
         let (green, own) = (self.green.row_mut(y), self.own.row_mut(y));
         green::best(sample, differences, gradients, green.at_mut(site), own.at_mut(site));
     }
@@ -213,26 +210,19 @@ impl Band {
         chroma::sum(green.row(y).at(site, 0), opposite.row(y).at(site, 0), facing.at_mut(site));
         let (own_row, opposite_row) = (own.row(y), opposite.row(y));
         let beside_differences = [
-            own_row.at(parity, -1),
-            own_row.at(parity, 1),
+            own_row.run::<2>(parity, -1),
             opposite.row(y - 1).at(parity, 0),
             opposite.row(y + 1).at(parity, 0),
         ];
-        let above_differences = [
-            opposite_row.at(parity, -1),
-            opposite_row.at(parity, 1),
-            own.row(y - 1).at(parity, 0),
-            own.row(y + 1).at(parity, 0),
-        ];
-        let row = samples.row(y);
+        let above_differences =
+            [opposite_row.run::<2>(parity, -1), own.row(y - 1).at(parity, 0), own.row(y + 1).at(parity, 0)];
         let greens = [
-            row.at(parity, -2),
-            row.at(parity, 2),
+            samples.row(y).run::<3>(parity, -2),
             samples.row(y - 2).at(parity, 0),
             samples.row(y + 2).at(parity, 0),
         ];
         let out = [beside.at_mut(parity), above.at_mut(parity)];
-        chroma::at_green(row.at(parity, 0), greens, beside_differences, above_differences, out);
+        chroma::at_green(greens, beside_differences, above_differences, out);
     }
 
     /// Row `y`, `[even columns, odd columns][channel]`, after its step.
@@ -269,8 +259,8 @@ fn sum_rows<const N: usize, const R: usize>(
     difference::sum(rows, out.whole_mut(parity));
 }
 
-/// The four diagonal neighbours of a row's sites, the falling pair first.
+/// The diagonal neighbours of a row's sites, left and right in the rows above and below.
 #[inline(always)]
-fn corners<const R: usize>(ring: &Ring<R>, y: i64, site: usize) -> [&[f32]; 4] {
-    [(-1, -1), (1, 1), (1, -1), (-1, 1)].map(|(dx, dy)| ring.row(y + dy).at(site, dx))
+fn corners<const R: usize>(ring: &Ring<R>, y: i64, site: usize) -> [&[f32]; 2] {
+    [-1, 1].map(|dy| ring.row(y + dy).run::<2>(site, -1))
 }

@@ -8,54 +8,67 @@ use super::line::COMPUTED;
 /// Added to every change, in codes.
 const FLOOR: f32 = 0.5;
 
-/// At a red or blue site, the other of the two minus green; `[north-west, south-east, north-east, south-west]`.
+/// At a red or blue site, the other of the two minus green, from left and right in the rows above and below.
 #[inline(always)]
 pub(super) fn opposite(
     green: &[f32],
-    samples: [&[f32]; 4],
-    greens: [&[f32]; 4],
-    differences: [&[f32]; 4],
+    samples: [&[f32]; 2],
+    greens: [&[f32]; 2],
+    differences: [&[f32]; 2],
     out: &mut [f32],
 ) {
     let green = &green[..COMPUTED];
     let [samples, greens, differences] =
-        [samples, greens, differences].map(|rows| rows.map(|row| &row[..COMPUTED]));
+        [samples, greens, differences].map(|rows| rows.map(|row| &row[..COMPUTED + 1]));
     let out = &mut out[..COMPUTED];
     for i in 0..COMPUTED {
-        let falling = (samples[0][i] - samples[1][i]).abs() + FLOOR;
-        let rising = (samples[2][i] - samples[3][i]).abs() + FLOOR;
+        let falling = (samples[0][i] - samples[1][i + 1]).abs() + FLOOR;
+        let rising = (samples[0][i + 1] - samples[1][i]).abs() + FLOOR;
+        let corners = corners(greens, i);
         let change = |k: usize| {
-            let change = (green[i] - greens[k][i]).abs();
+            let change = (green[i] - corners[k]).abs();
             change + change
         };
         let (shares, whole) =
             shares([falling + change(0), falling + change(1), rising + change(2), rising + change(3)]);
-        out[i] = dot(shares, &differences, i) * (1.0 / whole);
+        out[i] = dot(shares, self::corners(differences, i)) * (1.0 / whole);
     }
 }
 
-/// At a green site, the colour of its row and that of the rows above and below; `[west, east, north, south]`.
+/// North-west, south-east, north-east, south-west.
 #[inline(always)]
-pub(super) fn at_green(
-    green: &[f32],
-    greens: [&[f32]; 4],
-    beside: [&[f32]; 4],
-    above: [&[f32]; 4],
-    out: [&mut [f32]; 2],
-) {
-    let green = &green[..COMPUTED];
-    let [greens, beside, above] = [greens, beside, above].map(|rows| rows.map(|row| &row[..COMPUTED]));
+fn corners([above, below]: [&[f32]; 2], i: usize) -> [f32; 4] {
+    [above[i], below[i + 1], above[i + 1], below[i]]
+}
+
+/// At a green site, the colour of its row and that of the rows above and below: from left and right in one row, above
+/// and below.
+#[inline(always)]
+pub(super) fn at_green(greens: [&[f32]; 3], beside: [&[f32]; 3], above: [&[f32]; 3], out: [&mut [f32]; 2]) {
+    let (row, north, south) = (&greens[0][..COMPUTED + 2], &greens[1][..COMPUTED], &greens[2][..COMPUTED]);
+    let [beside, above] =
+        [beside, above].map(|rows| (&rows[0][..COMPUTED + 1], &rows[1][..COMPUTED], &rows[2][..COMPUTED]));
     let [out_beside, out_above] = out.map(|row| &mut row[..COMPUTED]);
     for i in 0..COMPUTED {
-        let across = ((beside[0][i] - beside[1][i]).abs() + (above[0][i] - above[1][i]).abs()) * 0.5 + FLOOR;
-        let along = ((beside[2][i] - beside[3][i]).abs() + (above[2][i] - above[3][i]).abs()) * 0.5 + FLOOR;
-        let change = |k: usize| (green[i] - greens[k][i]).abs();
-        let (shares, whole) =
-            shares([across + change(0), across + change(1), along + change(2), along + change(3)]);
+        let (beside, above, green) = (cross(beside, i), cross(above, i), row[i + 1]);
+        let across = ((beside[0] - beside[1]).abs() + (above[0] - above[1]).abs()) * 0.5 + FLOOR;
+        let along = ((beside[2] - beside[3]).abs() + (above[2] - above[3]).abs()) * 0.5 + FLOOR;
+        let (shares, whole) = shares([
+            across + (green - row[i]).abs(),
+            across + (green - row[i + 2]).abs(),
+            along + (green - north[i]).abs(),
+            along + (green - south[i]).abs(),
+        ]);
         let inverse = 1.0 / whole;
-        out_beside[i] = green[i] + dot(shares, &beside, i) * inverse;
-        out_above[i] = green[i] + dot(shares, &above, i) * inverse;
+        out_beside[i] = green + dot(shares, beside) * inverse;
+        out_above[i] = green + dot(shares, above) * inverse;
     }
+}
+
+/// West, east, north, south.
+#[inline(always)]
+fn cross((row, north, south): (&[f32], &[f32], &[f32]), i: usize) -> [f32; 4] {
+    [row[i], row[i + 1], north[i], south[i]]
 }
 
 /// A colour from green and its difference.
@@ -75,6 +88,6 @@ fn shares([a, b, c, d]: [f32; 4]) -> ([f32; 4], f32) {
 }
 
 #[inline(always)]
-fn dot(weights: [f32; 4], rows: &[&[f32]; 4], i: usize) -> f32 {
-    (weights[0] * rows[0][i] + weights[1] * rows[1][i]) + (weights[2] * rows[2][i] + weights[3] * rows[3][i])
+fn dot(weights: [f32; 4], values: [f32; 4]) -> f32 {
+    (weights[0] * values[0] + weights[1] * values[1]) + (weights[2] * values[2] + weights[3] * values[3])
 }

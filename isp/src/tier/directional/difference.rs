@@ -44,22 +44,23 @@ pub(super) fn sum<const N: usize>(
 
 /// The missing colour minus the known one, times `sign`.
 ///
-/// `line` holds the samples at distances -2 to 2 on the line; `windows` what makes up the window of each site: the
-/// known colour's means, the missing colour's samples, the squares of the former and the products of both.
+/// `line` holds the samples at distances -2 to 2 on the line; `windows` what makes up the window of each site, in `N`
+/// neighbours that follow each other: the known colour's means, the missing colour's samples, the squares of the former
+/// and the products of both.
 #[inline(always)]
 pub(super) fn difference<const N: usize>(
     line: [&[f32]; 5],
-    windows: [[&[f32]; N]; 4],
+    windows: [&[f32]; 4],
     sign: f32,
     out: &mut [f32],
 ) {
     let [far_before, before, known, after, far_after] = line.map(|row| &row[..COMPUTED]);
-    let [means, samples, squares, products] = windows.map(|window| window.map(|row| &row[..COMPUTED]));
+    let [means, samples, squares, products] = windows.map(|window| &window[..COMPUTED + N - 1]);
     let out = &mut out[..COMPUTED];
     for i in 0..COMPUTED {
-        let (mean, sample) = (total(&means, i), total(&samples, i));
-        let variance = (SITES * total(&squares, i) - mean * mean) + LEANING;
-        let covariance = (SITES * total(&products, i) - mean * sample) + LEANING;
+        let (mean, sample) = (total::<N>(means, i), total::<N>(samples, i));
+        let variance = (SITES * total::<N>(squares, i) - mean * mean) + LEANING;
+        let covariance = (SITES * total::<N>(products, i) - mean * sample) + LEANING;
         let bend = (known[i] + known[i]) - (far_before[i] + far_after[i]);
         let twice = before[i] + after[i];
         let missing = ((twice + twice) + (covariance / variance) * bend) * 0.25;
@@ -68,10 +69,10 @@ pub(super) fn difference<const N: usize>(
 }
 
 #[inline(always)]
-fn total<const N: usize>(rows: &[&[f32]; N], i: usize) -> f32 {
-    let mut total = rows[0][i];
-    for row in &rows[1..] {
-        total += row[i];
+fn total<const N: usize>(row: &[f32], i: usize) -> f32 {
+    let mut total = row[i];
+    for k in 1..N {
+        total += row[i + k];
     }
     total
 }

@@ -9,45 +9,60 @@ const FLOOR_BEST: f32 = 0.5;
 /// Full scale of a sample.
 pub(super) const FULL: f32 = 255.0;
 
-/// From the differences at red and blue sites alone; eight gradients in each direction.
+/// From the differences at red and blue sites alone, and eight gradients in each direction: those `across` of five rows,
+/// of the middle one and the outer ones left and right; those `along` of three rows, of the middle one left and
+/// right, of the others at distances -2 and 2 and between.
 #[inline(always)]
 pub(super) fn still(
     sample: &[f32],
     differences: [&[f32]; 2],
-    gradients: [[&[f32]; 8]; 2],
+    across: [&[f32]; 5],
+    along: [&[f32]; 3],
     green: &mut [f32],
     own: &mut [f32],
 ) {
     let sample = &sample[..COMPUTED];
-    let [across, along] = differences.map(|row| &row[..COMPUTED]);
-    let [rough_across, rough_along] = gradients.map(|rows| rows.map(|row| &row[..COMPUTED]));
+    let differences = differences.map(|row| &row[..COMPUTED]);
+    let [top, north, here, south, bottom] = across;
+    let (top, north, here) = (&top[..COMPUTED + 1], &north[..COMPUTED], &here[..COMPUTED + 1]);
+    let (south, bottom) = (&south[..COMPUTED], &bottom[..COMPUTED + 1]);
+    let [above, beside, below] = along;
+    let (above, beside, below) = (&above[..COMPUTED + 2], &beside[..COMPUTED + 1], &below[..COMPUTED + 2]);
     let (green, own) = (&mut green[..COMPUTED], &mut own[..COMPUTED]);
     for i in 0..COMPUTED {
-        let roughness = [total(&rough_across, i) + FLOOR_STILL, total(&rough_along, i) + FLOOR_STILL];
-        let difference = smoother([across[i], along[i]], roughness);
-        green[i] = limited(sample[i] + difference);
-        own[i] = sample[i] - green[i];
+        let near = ((north[i] + south[i]) + here[i]) + here[i + 1];
+        let across = (((near + top[i]) + top[i + 1]) + bottom[i]) + bottom[i + 1];
+        let near = ((above[i + 1] + below[i + 1]) + beside[i]) + beside[i + 1];
+        let along = (((near + above[i]) + below[i]) + above[i + 2]) + below[i + 2];
+        let roughness = [across + FLOOR_STILL, along + FLOOR_STILL];
+        let difference = smoother([differences[0][i], differences[1][i]], roughness);
+        let value = limited(sample[i] + difference);
+        green[i] = value;
+        own[i] = sample[i] - value;
     }
 }
 
-/// From the differences at all sites, smoothed along their direction; five column sums of five gradients each.
+/// From the differences at all sites, smoothed along their direction, and column sums of five gradients: those at
+/// distances -2, 0 and 2, and those at -1 and 1.
 #[inline(always)]
 pub(super) fn best(
     sample: &[f32],
     differences: [[&[f32]; 3]; 2],
-    gradients: [[&[f32]; 5]; 2],
+    gradients: [[&[f32]; 2]; 2],
     green: &mut [f32],
     own: &mut [f32],
 ) {
     let sample = &sample[..COMPUTED];
     let [across, along] = differences.map(|rows| rows.map(|row| &row[..COMPUTED]));
-    let [rough_across, rough_along] = gradients.map(|rows| rows.map(|row| &row[..COMPUTED]));
+    let [rough_across, rough_along] =
+        gradients.map(|[even, odd]| (&even[..COMPUTED + 2], &odd[..COMPUTED + 1]));
     let (green, own) = (&mut green[..COMPUTED], &mut own[..COMPUTED]);
     for i in 0..COMPUTED {
-        let roughness = [total(&rough_across, i) + FLOOR_BEST, total(&rough_along, i) + FLOOR_BEST];
+        let roughness = [total(rough_across, i) + FLOOR_BEST, total(rough_along, i) + FLOOR_BEST];
         let difference = smoother([smooth(&across, i), smooth(&along, i)], roughness);
-        green[i] = limited(sample[i] + difference);
-        own[i] = sample[i] - green[i];
+        let value = limited(sample[i] + difference);
+        green[i] = value;
+        own[i] = sample[i] - value;
     }
 }
 
@@ -63,13 +78,10 @@ fn smooth([before, centre, after]: &[&[f32]; 3], i: usize) -> f32 {
     centre[i] * 0.5 + (before[i] + after[i]) * 0.25
 }
 
+/// Five neighbours from left to right.
 #[inline(always)]
-fn total<const N: usize>(rows: &[&[f32]; N], i: usize) -> f32 {
-    let mut total = rows[0][i];
-    for row in &rows[1..] {
-        total += row[i];
-    }
-    total
+fn total((even, odd): (&[f32], &[f32]), i: usize) -> f32 {
+    (((even[i] + odd[i]) + even[i + 1]) + odd[i + 1]) + even[i + 2]
 }
 
 /// Within `0..=FULL`, by comparisons that vector units have.

@@ -37,6 +37,15 @@ impl Line {
         &self.halves[(column & 1) as usize][start..start + COMPUTED]
     }
 
+    /// The samples at columns `2 * (i + k) + parity + offset` for `k` in `0..N`, at index `i + k`: one address for
+    /// neighbours in a row.
+    #[inline(always)]
+    pub(super) fn run<const N: usize>(&self, parity: usize, offset: i32) -> &[f32] {
+        let column = parity as i32 + offset;
+        let start = (column.div_euclid(2) + MARGIN as i32) as usize;
+        &self.halves[(column & 1) as usize][start..start + COMPUTED + N - 1]
+    }
+
     /// What a kernel computes of one parity.
     #[inline(always)]
     pub(super) fn at_mut(&mut self, parity: usize) -> &mut [f32] {
