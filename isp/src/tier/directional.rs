@@ -34,7 +34,7 @@ use crate::{RawGeometry, RawView, unpack};
 
 pub(crate) use self::band::Band;
 pub(super) use self::line::BAND;
-use self::line::{LEAD, STORED};
+use self::line::{LEAD, stored};
 
 /// Rows and columns around a pixel that its colours depend on. A strip computes twice as many rows before its first
 /// one: it pays from some sixty rows on.
@@ -67,11 +67,12 @@ pub(super) struct Directional {
 
 impl Directional {
     pub(super) fn new(method: Method, geometry: &RawGeometry, simd: Simd) -> Directional {
+        let stored = stored(geometry.width);
         Directional {
             simd,
-            codes: vec![0; 2 * STORED],
-            quarters: [vec![0; STORED], vec![0; STORED]],
-            band: Band::new(method, geometry.pattern),
+            codes: vec![0; 2 * stored],
+            quarters: [vec![0; stored], vec![0; stored]],
+            band: Band::new(method, geometry.pattern, geometry.width),
         }
     }
 
@@ -100,7 +101,7 @@ impl Directional {
         // a group in every packing.
         let outside = LEAD.saturating_sub(left);
         let from = left + outside - LEAD;
-        let to = (left + 2 * STORED - LEAD).min(width);
+        let to = (left + self.codes.len() - LEAD).min(width);
         let skipped = packing.row_bytes(bits, from).unwrap_or(0);
         let codes = unpack::codes(self.simd, &bytes[skipped..], bits, packing, &mut self.codes[..to - from]);
         let codes = &codes[..to - from];
@@ -110,7 +111,7 @@ impl Directional {
         let start = left as i64 - LEAD as i64;
         let place = |column: i64| (column - start) as usize;
         for column in (start..from as i64).chain(to as i64..(to + LEAD) as i64) {
-            if place(column) >= 2 * STORED {
+            if place(column) >= self.codes.len() {
                 break;
             }
             let source = place(i64::from(mirror(column, width as u32)));

@@ -3,7 +3,7 @@
 //! Every stage runs once a row, each as many rows ahead of the output as later stages look back at it. What lies
 //! outside the picture is computed as if the mirrored mosaic went on for ever, so no stage knows of borders.
 
-use super::line::{Line, Ring, STORED};
+use super::line::{Line, Ring};
 use super::{Halves, Method, chroma, difference, green};
 use crate::{CfaPattern, Channel};
 
@@ -23,8 +23,8 @@ struct Moments {
 }
 
 impl Moments {
-    fn new() -> Moments {
-        Moments { means: Ring::new(), squares: Ring::new(), products: Ring::new() }
+    fn new(width: u32) -> Moments {
+        Moments { means: Ring::new(width), squares: Ring::new(width), products: Ring::new(width) }
     }
 }
 
@@ -52,21 +52,21 @@ pub(crate) struct Band {
 }
 
 impl Band {
-    pub(super) fn new(method: Method, pattern: CfaPattern) -> Band {
+    pub(super) fn new(method: Method, pattern: CfaPattern, width: u32) -> Band {
         Band {
             method,
             pattern,
-            samples: Ring::new(),
-            moments: [Moments::new(), Moments::new()],
-            differences: [Ring::new(), Ring::new()],
-            gradients: [Ring::new(), Ring::new()],
-            green: Ring::new(),
-            own: Ring::new(),
-            opposite: Ring::new(),
-            sums: std::array::from_fn(|_| Line::new()),
-            beside: Line::new(),
-            above: Line::new(),
-            facing: Line::new(),
+            samples: Ring::new(width),
+            moments: [Moments::new(width), Moments::new(width)],
+            differences: [Ring::new(width), Ring::new(width)],
+            gradients: [Ring::new(width), Ring::new(width)],
+            green: Ring::new(width),
+            own: Ring::new(width),
+            opposite: Ring::new(width),
+            sums: std::array::from_fn(|_| Line::new(width)),
+            beside: Line::new(width),
+            above: Line::new(width),
+            facing: Line::new(width),
         }
     }
 
@@ -255,7 +255,7 @@ fn sum_rows<const N: usize, const R: usize>(
     parity: usize,
     out: &mut Line,
 ) {
-    let rows: [&[f32; STORED]; N] = rows.map(|dy| ring.row(y + dy).whole(parity));
+    let rows: [&[f32]; N] = rows.map(|dy| ring.row(y + dy).whole(parity));
     difference::sum(rows, out.whole_mut(parity));
 }
 

@@ -3,8 +3,6 @@
 //! The weights are those of ratio-corrected demosaicing in kind: the change of the wanted colour across the site, and
 //! of green towards the neighbour. With four weights `1 / w` over a common denominator one division is enough.
 
-use super::line::COMPUTED;
-
 /// Added to every change, in codes.
 const FLOOR: f32 = 0.5;
 
@@ -17,11 +15,12 @@ pub(super) fn opposite(
     differences: [&[f32]; 2],
     out: &mut [f32],
 ) {
-    let green = &green[..COMPUTED];
+    let n = out.len();
+    let green = &green[..n];
     let [samples, greens, differences] =
-        [samples, greens, differences].map(|rows| rows.map(|row| &row[..COMPUTED + 1]));
-    let out = &mut out[..COMPUTED];
-    for i in 0..COMPUTED {
+        [samples, greens, differences].map(|rows| rows.map(|row| &row[..n + 1]));
+    let out = &mut out[..n];
+    for i in 0..n {
         let falling = (samples[0][i] - samples[1][i + 1]).abs() + FLOOR;
         let rising = (samples[0][i + 1] - samples[1][i]).abs() + FLOOR;
         let corners = corners(greens, i);
@@ -45,11 +44,11 @@ fn corners([above, below]: [&[f32]; 2], i: usize) -> [f32; 4] {
 /// and below.
 #[inline(always)]
 pub(super) fn at_green(greens: [&[f32]; 3], beside: [&[f32]; 3], above: [&[f32]; 3], out: [&mut [f32]; 2]) {
-    let (row, north, south) = (&greens[0][..COMPUTED + 2], &greens[1][..COMPUTED], &greens[2][..COMPUTED]);
-    let [beside, above] =
-        [beside, above].map(|rows| (&rows[0][..COMPUTED + 1], &rows[1][..COMPUTED], &rows[2][..COMPUTED]));
-    let [out_beside, out_above] = out.map(|row| &mut row[..COMPUTED]);
-    for i in 0..COMPUTED {
+    let n = out[0].len();
+    let (row, north, south) = (&greens[0][..n + 2], &greens[1][..n], &greens[2][..n]);
+    let [beside, above] = [beside, above].map(|rows| (&rows[0][..n + 1], &rows[1][..n], &rows[2][..n]));
+    let [out_beside, out_above] = out.map(|row| &mut row[..n]);
+    for i in 0..n {
         let (beside, above, green) = (cross(beside, i), cross(above, i), row[i + 1]);
         let across = ((beside[0] - beside[1]).abs() + (above[0] - above[1]).abs()) * 0.5 + FLOOR;
         let along = ((beside[2] - beside[3]).abs() + (above[2] - above[3]).abs()) * 0.5 + FLOOR;
@@ -74,8 +73,9 @@ fn cross((row, north, south): (&[f32], &[f32], &[f32]), i: usize) -> [f32; 4] {
 /// A colour from green and its difference.
 #[inline(always)]
 pub(super) fn sum(green: &[f32], difference: &[f32], out: &mut [f32]) {
-    let (green, difference, out) = (&green[..COMPUTED], &difference[..COMPUTED], &mut out[..COMPUTED]);
-    for i in 0..COMPUTED {
+    let n = out.len();
+    let (green, difference, out) = (&green[..n], &difference[..n], &mut out[..n]);
+    for i in 0..n {
         out[i] = green[i] + difference[i];
     }
 }

@@ -6,8 +6,6 @@
 //! estimate, the regression is a factor on the second difference: the slope of the missing colour over the
 //! known one. The slope leans towards one where the window is flat.
 
-use super::line::COMPUTED;
-
 /// Sites in a window: four positions along the line, three lines.
 const SITES: f32 = 12.0;
 
@@ -17,9 +15,10 @@ const LEANING: f32 = 100.0 * SITES * SITES;
 /// At every sample, the mean of its two neighbours on the line, the mean's square and its product with the sample.
 #[inline(always)]
 pub(super) fn moments([before, sample, after]: [&[f32]; 3], [mean, square, product]: [&mut [f32]; 3]) {
-    let [before, sample, after] = [&before[..COMPUTED], &sample[..COMPUTED], &after[..COMPUTED]];
-    let [mean, square, product] = [&mut mean[..COMPUTED], &mut square[..COMPUTED], &mut product[..COMPUTED]];
-    for i in 0..COMPUTED {
+    let n = mean.len();
+    let [before, sample, after] = [&before[..n], &sample[..n], &after[..n]];
+    let [mean, square, product] = [&mut mean[..n], &mut square[..n], &mut product[..n]];
+    for i in 0..n {
         let half = (before[i] + after[i]) * 0.5;
         mean[i] = half;
         square[i] = half * half;
@@ -29,11 +28,10 @@ pub(super) fn moments([before, sample, after]: [&[f32]; 3], [mean, square, produ
 
 /// Adds rows.
 #[inline(always)]
-pub(super) fn sum<const N: usize>(
-    rows: [&[f32; super::line::STORED]; N],
-    out: &mut [f32; super::line::STORED],
-) {
-    for i in 0..out.len() {
+pub(super) fn sum<const N: usize>(rows: [&[f32]; N], out: &mut [f32]) {
+    let n = out.len();
+    let rows = rows.map(|row| &row[..n]);
+    for i in 0..n {
         let mut sum = rows[0][i];
         for row in &rows[1..] {
             sum += row[i];
@@ -54,10 +52,11 @@ pub(super) fn difference<const N: usize>(
     sign: f32,
     out: &mut [f32],
 ) {
-    let [far_before, before, known, after, far_after] = line.map(|row| &row[..COMPUTED]);
-    let [means, samples, squares, products] = windows.map(|window| &window[..COMPUTED + N - 1]);
-    let out = &mut out[..COMPUTED];
-    for i in 0..COMPUTED {
+    let n = out.len();
+    let [far_before, before, known, after, far_after] = line.map(|row| &row[..n]);
+    let [means, samples, squares, products] = windows.map(|window| &window[..n + N - 1]);
+    let out = &mut out[..n];
+    for i in 0..n {
         let (mean, sample) = (total::<N>(means, i), total::<N>(samples, i));
         let variance = (SITES * total::<N>(squares, i) - mean * mean) + LEANING;
         let covariance = (SITES * total::<N>(products, i) - mean * sample) + LEANING;
@@ -80,8 +79,9 @@ fn total<const N: usize>(row: &[f32], i: usize) -> f32 {
 /// How much the differences change across a site.
 #[inline(always)]
 pub(super) fn gradient(before: &[f32], after: &[f32], out: &mut [f32]) {
-    let (before, after, out) = (&before[..COMPUTED], &after[..COMPUTED], &mut out[..COMPUTED]);
-    for i in 0..COMPUTED {
+    let n = out.len();
+    let (before, after, out) = (&before[..n], &after[..n], &mut out[..n]);
+    for i in 0..n {
         out[i] = (before[i] - after[i]).abs();
     }
 }

@@ -1,7 +1,5 @@
 //! Green at red and blue sites: the differences of both directions, weighted by how smooth each is nearby.
 
-use super::line::COMPUTED;
-
 /// Added to a sum of gradients: below it, directions are not told apart.
 const FLOOR_STILL: f32 = 1.0;
 const FLOOR_BEST: f32 = 0.5;
@@ -21,15 +19,16 @@ pub(super) fn still(
     green: &mut [f32],
     own: &mut [f32],
 ) {
-    let sample = &sample[..COMPUTED];
-    let differences = differences.map(|row| &row[..COMPUTED]);
+    let n = green.len();
+    let sample = &sample[..n];
+    let differences = differences.map(|row| &row[..n]);
     let [top, north, here, south, bottom] = across;
-    let (top, north, here) = (&top[..COMPUTED + 1], &north[..COMPUTED], &here[..COMPUTED + 1]);
-    let (south, bottom) = (&south[..COMPUTED], &bottom[..COMPUTED + 1]);
+    let (top, north, here) = (&top[..n + 1], &north[..n], &here[..n + 1]);
+    let (south, bottom) = (&south[..n], &bottom[..n + 1]);
     let [above, beside, below] = along;
-    let (above, beside, below) = (&above[..COMPUTED + 2], &beside[..COMPUTED + 1], &below[..COMPUTED + 2]);
-    let (green, own) = (&mut green[..COMPUTED], &mut own[..COMPUTED]);
-    for i in 0..COMPUTED {
+    let (above, beside, below) = (&above[..n + 2], &beside[..n + 1], &below[..n + 2]);
+    let (green, own) = (&mut green[..n], &mut own[..n]);
+    for i in 0..n {
         let near = ((north[i] + south[i]) + here[i]) + here[i + 1];
         let across = (((near + top[i]) + top[i + 1]) + bottom[i]) + bottom[i + 1];
         let near = ((above[i + 1] + below[i + 1]) + beside[i]) + beside[i + 1];
@@ -52,12 +51,12 @@ pub(super) fn best(
     green: &mut [f32],
     own: &mut [f32],
 ) {
-    let sample = &sample[..COMPUTED];
-    let [across, along] = differences.map(|rows| rows.map(|row| &row[..COMPUTED]));
-    let [rough_across, rough_along] =
-        gradients.map(|[even, odd]| (&even[..COMPUTED + 2], &odd[..COMPUTED + 1]));
-    let (green, own) = (&mut green[..COMPUTED], &mut own[..COMPUTED]);
-    for i in 0..COMPUTED {
+    let n = green.len();
+    let sample = &sample[..n];
+    let [across, along] = differences.map(|rows| rows.map(|row| &row[..n]));
+    let [rough_across, rough_along] = gradients.map(|[even, odd]| (&even[..n + 2], &odd[..n + 1]));
+    let (green, own) = (&mut green[..n], &mut own[..n]);
+    for i in 0..n {
         let roughness = [total(rough_across, i) + FLOOR_BEST, total(rough_along, i) + FLOOR_BEST];
         let difference = smoother([smooth(&across, i), smooth(&along, i)], roughness);
         let value = limited(sample[i] + difference);
