@@ -83,6 +83,9 @@ pub enum Error {
         /// The range that is accepted.
         range: &'static str,
     },
+    /// The fused path does not have this tier.
+    #[error("the fused path has no tier {0}: preview and video are there, and the others beside it")]
+    FusedTier(&'static str),
     /// A name that is no colour filter pattern.
     #[error("'{0}' is no colour filter pattern: RGGB, GRBG, GBRG and BGGR are known")]
     UnknownPattern(String),

@@ -18,7 +18,7 @@ use crate::picture::Picture;
 use crate::sharpen;
 use crate::simd::rgb8::{self, Store};
 use crate::simd::{Simd, kernels};
-use crate::tier::{Halves, Interpolator, Tier};
+use crate::tier::{Halves, Interpolator, Method, Tier};
 use crate::{Error, RawGeometry, RawView, Rendering, unpack};
 
 /// What the fused path does beside developing.
@@ -37,6 +37,7 @@ pub struct Options {
 pub struct Plan {
     geometry: RawGeometry,
     options: Options,
+    method: Method<u16>,
     simd: Simd,
     compander: Compander,
     /// Codes to working samples, for red, green and blue.
@@ -71,7 +72,7 @@ impl Plan {
     /// Prepares to develop frames of `geometry` with `rendering`.
     ///
     /// # Errors
-    /// Those of [`RawGeometry::validate`]; [`Error::Rendering`] for numbers out of range.
+    /// Those of [`RawGeometry::validate`]; [`Error::Rendering`] for numbers out of range; [`Error::FusedTier`].
     pub fn new(
         geometry: RawGeometry,
         rendering: &Rendering,
@@ -80,10 +81,11 @@ impl Plan {
     ) -> Result<Plan, Error> {
         geometry.validate()?;
         rendering.validate()?;
+        let method = options.tier.row_method().ok_or(Error::FusedTier(options.tier.name()))?;
         let compander = Compander::new(f64::from(rendering.exposure));
         let tables = rendering.gains.map(|gain| compander.table(&geometry, f64::from(gain)));
         let colour = Colour::new(rendering, simd);
-        Ok(Plan { geometry, options, simd, compander, tables, colour })
+        Ok(Plan { geometry, options, method, simd, compander, tables, colour })
     }
 
     /// Raw rows above and below a strip that it depends on.
@@ -101,7 +103,7 @@ impl Plan {
             geometry: self.geometry,
             options: self.options,
             mosaic: Mosaic { codes: vec![0; width as usize], sensed: Window::new(width, height) },
-            interpolator: Interpolator::new(self.options.tier.method(), &self.geometry, self.simd),
+            interpolator: Interpolator::new(self.method, &self.geometry, self.simd),
             light: std::array::from_fn(|_| vec![0; half_len(width)]),
             developed: std::array::from_fn(|_| row()),
             luma: Window::new(width, height),

@@ -7,6 +7,7 @@
 //! The tiers work at the precision of their output, so that a vector holds as many samples as it can; the demosaic of
 //! the full 16 bits is [`crate::demosaic`].
 
+pub(crate) mod directional;
 mod interpolator;
 mod linear;
 pub(crate) mod preview;
@@ -14,6 +15,7 @@ pub(crate) mod video;
 
 use std::ops::Range;
 
+use self::directional::Directional;
 pub(crate) use self::interpolator::{Halves, Interpolator, Method};
 pub use self::linear::{LinearPlan, LinearScratch};
 use crate::demosaic::check_rows;
@@ -30,31 +32,42 @@ pub enum Tier {
     Preview,
     /// Gradient-corrected (Malvar, He, Cutler 2004).
     Video,
+    /// Edge-aware, red and blue included: the `directional` method at red and blue sites.
+    Still,
+    /// The same at all sites, at half the speed.
+    Best,
 }
 
 impl Tier {
     /// All tiers, quickest first.
-    pub const ALL: [Tier; 2] = [Tier::Preview, Tier::Video];
+    pub const ALL: [Tier; 4] = [Tier::Preview, Tier::Video, Tier::Still, Tier::Best];
 
     /// The name used in files and on command lines.
     pub fn name(self) -> &'static str {
         match self {
             Tier::Preview => "preview",
             Tier::Video => "video",
+            Tier::Still => "still",
+            Tier::Best => "best",
         }
     }
 
-    /// The row kernels in quarters of an 8-bit code.
-    pub(crate) fn method(self) -> Method<u16> {
+    /// The row kernels in quarters of an 8-bit code; none for the directional tiers, which work in bands.
+    pub(crate) fn row_method(self) -> Option<Method<u16>> {
         match self {
-            Tier::Preview => preview::METHOD,
-            Tier::Video => video::METHOD,
+            Tier::Preview => Some(preview::METHOD),
+            Tier::Video => Some(video::METHOD),
+            Tier::Still | Tier::Best => None,
         }
     }
 
     /// Rows and columns around a pixel that its colours depend on.
     pub fn halo(self) -> u32 {
-        self.method().halo
+        match self {
+            Tier::Preview => preview::METHOD.halo,
+            Tier::Video => video::METHOD.halo,
+            Tier::Still | Tier::Best => directional::HALO,
+        }
     }
 }
 
@@ -83,6 +96,7 @@ pub struct Scratch {
 enum Rows {
     Preview(Interpolator<u8>),
     Video(Interpolator<u16>, [[Vec<u8>; 3]; 2]),
+    Directional(Box<Directional>, [[Vec<u8>; 3]; 2]),
 }
 
 impl Plan {
@@ -105,14 +119,18 @@ impl Plan {
             Tier::Preview => Rows::Preview(Interpolator::new(preview::EIGHT_BITS, &self.geometry, self.simd)),
             Tier::Video => {
                 let half = || std::array::from_fn(|_| vec![0; half_len(width)]);
-                Rows::Video(
-                    Interpolator::new(self.tier.method(), &self.geometry, self.simd),
-                    [half(), half()],
-                )
+                Rows::Video(Interpolator::new(video::METHOD, &self.geometry, self.simd), [half(), half()])
             }
+            Tier::Still => self.directional(directional::Method::Still),
+            Tier::Best => self.directional(directional::Method::Best),
         };
         let codes = vec![0; width as usize];
         Scratch { geometry: self.geometry, codes, rows }
+    }
+
+    fn directional(&self, method: directional::Method) -> Rows {
+        let half = || std::array::from_fn(|_| vec![0; directional::BAND / 2]);
+        Rows::Directional(Box::new(Directional::new(method, &self.geometry, self.simd)), [half(), half()])
     }
 
     /// Demosaics rows to interleaved RGB8, `rows.len() * width * 3` bytes; nothing is allocated.
@@ -134,20 +152,21 @@ impl Plan {
         check_rows(&rows, width, height, out.len(), "strip (bytes)")?;
         let Scratch { codes, rows: interpolators, .. } = scratch;
         let scales = [self.scale; 2];
+        let row_bytes = 3 * width as usize;
         match interpolators {
-            Rows::Preview(interpolator) => interpolator.clear(),
-            Rows::Video(interpolator, _) => interpolator.clear(),
-        }
-        for (y, to) in rows.zip(out.chunks_exact_mut(3 * width as usize)) {
-            match interpolators {
-                Rows::Preview(interpolator) => {
+            Rows::Preview(interpolator) => {
+                interpolator.clear();
+                for (y, to) in rows.zip(out.chunks_exact_mut(row_bytes)) {
                     let halves = interpolator.row(y, &mut |y, row| {
                         let codes = unpack::codes(self.simd, view.row(y), bits, packing, codes);
                         split::to_8(self.simd, codes, scales, row.halves_mut());
                     });
                     rgb8::interleave(self.simd, halves, to, self.store);
                 }
-                Rows::Video(interpolator, narrow) => {
+            }
+            Rows::Video(interpolator, narrow) => {
+                interpolator.clear();
+                for (y, to) in rows.zip(out.chunks_exact_mut(row_bytes)) {
                     let halves = interpolator.row(y, &mut |y, row| {
                         let codes = unpack::codes(self.simd, view.row(y), bits, packing, codes);
                         split::to_quarters(self.simd, codes, scales, row.halves_mut());
@@ -158,6 +177,20 @@ impl Plan {
                     let halves = narrow.each_ref().map(|half| half.each_ref().map(Vec::as_slice));
                     rgb8::interleave(self.simd, halves, to, self.store);
                 }
+            }
+            Rows::Directional(directional, narrow) => {
+                let mut split = |codes: &[u16], halves: [&mut [u16]; 2]| {
+                    split::to_quarters(self.simd, codes, scales, halves);
+                };
+                directional.strip(view, rows.clone(), &mut split, &mut |y, columns, halves| {
+                    for (from, to) in halves.as_flattened().iter().zip(narrow.as_flattened_mut()) {
+                        kernels::directional_narrow(self.simd, from, to);
+                    }
+                    let halves = narrow.each_ref().map(|half| half.each_ref().map(Vec::as_slice));
+                    let row = &mut out[(y - rows.start) as usize * row_bytes..][..row_bytes];
+                    let to = &mut row[3 * columns.start..3 * columns.end];
+                    rgb8::interleave(self.simd, halves, to, self.store);
+                });
             }
         }
         if self.store == Store::Streamed {

@@ -14,7 +14,7 @@ use latent_benches::clock::process_cpu_time;
 use latent_isp::{Packing, RawGeometry, RawView, Rendering, Simd, Tier, fused, tier};
 use serde_json::json;
 
-const USAGE: &str = "usage: contender METHOD IN.raw W H PATTERN BITS OUT REPS\nmethods: pipe, pipe:bilinear, preview, video; the last two with :linear for linear samples in and out";
+const USAGE: &str = "usage: contender METHOD IN.raw W H PATTERN BITS OUT REPS\nmethods: pipe, pipe:bilinear, preview, video, still, best; the last four with :linear for linear samples in and out";
 
 /// Whole pipes: their name, tier, and whether they clamp defects and sharpen. `pipe` does all; `pipe:bilinear` has
 /// the scope of a plain software ISP: bilinear, white balance, matrix and gamma.

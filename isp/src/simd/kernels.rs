@@ -7,7 +7,7 @@ use super::Simd;
 use crate::colour::Colour;
 use crate::level::Level as Level16;
 use crate::mosaic::Taps;
-use crate::tier::{preview, video};
+use crate::tier::{directional, preview, video};
 use crate::{compand, defects, scale, sharpen};
 
 /// `fn NAME(ARGUMENTS) = BODY;` makes a function that takes a [`Simd`] and then the arguments. The body is inlined
@@ -67,4 +67,12 @@ kernels! {
     fn expand(quarters: &[u16], compander: compand::Compander, white: u16, out: &mut [u16]) = compand::expand;
     /// Quarters of an 8-bit code to 8 bits.
     fn narrow(quarters: &[u16], out: &mut [u8]) = scale::narrow;
+    /// All stages of a directional tier, one row on.
+    fn directional_step(band: &mut directional::Band, y: i64) = directional::Band::step;
+    /// Quarters to single precision.
+    fn directional_widen(quarters: &[u16], out: &mut [f32]) = directional::widen;
+    /// Single precision to 8 bits.
+    fn directional_narrow(samples: &[f32], out: &mut [u8]) = directional::narrow;
+    /// Single precision to quarters.
+    fn directional_quarters(samples: &[f32], out: &mut [u16]) = directional::quarters;
 }

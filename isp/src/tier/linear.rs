@@ -2,7 +2,8 @@
 
 use std::ops::Range;
 
-use super::{Interpolator, Tier};
+use super::directional::{self, Directional};
+use super::{Interpolator, Tier, preview, video};
 use crate::compand::{self, Compander};
 use crate::demosaic::check_rows;
 use crate::mosaic::half_len;
@@ -24,8 +25,16 @@ pub struct LinearPlan {
 pub struct LinearScratch {
     geometry: RawGeometry,
     codes: Vec<u16>,
-    interpolator: Interpolator<u16>,
+    rows: Rows,
+    /// Quarters of a directional tier's rows.
+    quarters: [[Vec<u16>; 3]; 2],
     expanded: [[Vec<u16>; 3]; 2],
+}
+
+#[derive(Debug, Clone)]
+enum Rows {
+    Window(Box<Interpolator<u16>>),
+    Directional(Box<Directional>),
 }
 
 impl LinearPlan {
@@ -42,11 +51,22 @@ impl LinearPlan {
     /// Room for one strip at a time, of any height.
     pub fn scratch(&self) -> LinearScratch {
         let width = self.geometry.width;
+        let window = |method| Rows::Window(Box::new(Interpolator::new(method, &self.geometry, self.simd)));
+        let directional =
+            |method| Rows::Directional(Box::new(Directional::new(method, &self.geometry, self.simd)));
+        let rows = match self.tier {
+            Tier::Preview => window(preview::METHOD),
+            Tier::Video => window(video::METHOD),
+            Tier::Still => directional(directional::Method::Still),
+            Tier::Best => directional(directional::Method::Best),
+        };
         let half = || std::array::from_fn(|_| vec![0; half_len(width)]);
+        let band = || std::array::from_fn(|_| vec![0; directional::BAND / 2]);
         LinearScratch {
             geometry: self.geometry,
             codes: vec![0; width as usize],
-            interpolator: Interpolator::new(self.tier.method(), &self.geometry, self.simd),
+            rows,
+            quarters: [band(), band()],
             expanded: [half(), half()],
         }
     }
@@ -69,17 +89,36 @@ impl LinearPlan {
             return Err(Error::OtherGeometry);
         }
         check_rows(&rows, width, height, out.len(), "strip (samples)")?;
-        let LinearScratch { codes, interpolator, expanded, .. } = scratch;
-        interpolator.clear();
-        for (y, to) in rows.zip(out.chunks_exact_mut(3 * width as usize)) {
-            let halves = interpolator.row(y, &mut |y, row| {
-                let codes = unpack::codes(self.simd, view.row(y), bits, packing, codes);
-                compand::split(codes, [&self.table, &self.table], row.halves_mut());
-            });
-            for (from, to) in halves.as_flattened().iter().zip(expanded.as_flattened_mut()) {
-                kernels::expand(self.simd, from, self.compander, white - black, to);
+        let LinearScratch { codes, rows: interpolators, quarters, expanded, .. } = scratch;
+        let tables = [&*self.table, &*self.table];
+        let row_samples = 3 * width as usize;
+        match interpolators {
+            Rows::Window(interpolator) => {
+                interpolator.clear();
+                for (y, to) in rows.zip(out.chunks_exact_mut(row_samples)) {
+                    let halves = interpolator.row(y, &mut |y, row| {
+                        let codes = unpack::codes(self.simd, view.row(y), bits, packing, codes);
+                        compand::split(codes, tables, row.halves_mut());
+                    });
+                    for (from, to) in halves.as_flattened().iter().zip(expanded.as_flattened_mut()) {
+                        kernels::expand(self.simd, from, self.compander, white - black, to);
+                    }
+                    interleave(expanded, to);
+                }
             }
-            interleave(expanded, to);
+            Rows::Directional(directional) => {
+                let mut split =
+                    |codes: &[u16], halves: [&mut [u16]; 2]| compand::split(codes, tables, halves);
+                directional.strip(view, rows.clone(), &mut split, &mut |y, columns, halves| {
+                    let planes = halves.as_flattened().iter().zip(quarters.as_flattened_mut());
+                    for ((from, quarters), to) in planes.zip(expanded.as_flattened_mut()) {
+                        kernels::directional_quarters(self.simd, from, quarters);
+                        kernels::expand(self.simd, quarters, self.compander, white - black, to);
+                    }
+                    let row = &mut out[(y - rows.start) as usize * row_samples..][..row_samples];
+                    interleave(expanded, &mut row[3 * columns.start..3 * columns.end]);
+                });
+            }
         }
         Ok(())
     }
