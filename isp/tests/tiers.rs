@@ -1,6 +1,6 @@
 //! The tiers and the fused path at every level: against their definitions one pixel at a time, in any cut.
 
-#![allow(clippy::unwrap_used)]
+#![allow(clippy::unwrap_used, clippy::print_stdout)]
 
 use latent_isp::simd::Level;
 use latent_isp::{CfaPattern, Channel, Packing, RawGeometry, RawView, Rendering, Simd, Tier, fused, tier};
