@@ -81,14 +81,11 @@ mod avx2 {
         // Both halves of a turn are loaded as 16 bytes, of which the second's may lie past the turn's end.
         let turns = (bytes.len().saturating_sub(16 - BITS)) / (2 * BITS);
         let (pixels, _) = out.as_chunks_mut::<16>();
-        let packed = bytes.chunks_exact(2 * BITS).take(turns);
+        let packed = (0..turns).map(|turn| &bytes[2 * BITS * turn..][..BITS + 16]);
         let mut done = 0;
         for (pixels, packed) in pixels.iter_mut().zip(packed) {
-            let from = packed.as_ptr();
-            prefetch(from);
-            // SAFETY: `BITS + 16` bytes can be read from here: it is one of the first `turns`, after which at least
-            // `16 - BITS` bytes follow.
-            let (first, second) = unsafe { (load(from), load(from.add(BITS))) };
+            prefetch(packed.as_ptr());
+            let (first, second) = (load(packed), load(&packed[BITS..]));
             let lanes = _mm256_shuffle_epi8(_mm256_set_m128i(second, first), places);
             let high = _mm256_sll_epi16(_mm256_srli_epi16::<8>(lanes), up);
             let shifted = _mm256_mullo_epi16(_mm256_and_si256(lanes, byte), lifts);
@@ -109,11 +106,11 @@ mod avx2 {
         unsafe { _mm_prefetch::<_MM_HINT_T0>(bytes.wrapping_add(AHEAD).cast()) };
     }
 
-    /// # Safety
-    /// `bytes` must be readable for 16 bytes.
+    /// The first 16 bytes.
     #[target_feature(enable = "avx2")]
-    unsafe fn load(bytes: *const u8) -> __m128i {
-        // SAFETY: the caller keeps it.
-        unsafe { _mm_loadu_si128(bytes.cast()) }
+    fn load(bytes: &[u8]) -> __m128i {
+        let bytes = &bytes[..16];
+        // SAFETY: `bytes` is 16 bytes; alignment is not asked for.
+        unsafe { _mm_loadu_si128(bytes.as_ptr().cast()) }
     }
 }

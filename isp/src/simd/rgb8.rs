@@ -120,7 +120,7 @@ mod avx2 {
     /// Interleaves whole turns and gives back the rest.
     ///
     /// # Panics
-    /// Where halves are shorter than that; where `out` is to be streamed and does not start at a multiple of 32.
+    /// Where halves are shorter than that.
     #[target_feature(enable = "avx2")]
     pub(super) fn turns<'a, 'b, const STREAMED: bool>(
         halves: Halves<'a, u8>,
@@ -147,30 +147,26 @@ mod avx2 {
             // 16 bytes of the first 32 pixels and 16 of the last in each.
             let [a, b, c] = merge([red[0], green[0], blue[0]], masks);
             let [d, e, f] = merge([red[1], green[1], blue[1]], masks);
-            let to = out.as_mut_ptr().cast::<__m256i>();
-            // SAFETY: a turn is six vectors of 32 bytes. Where they are streamed the first starts at a multiple of
-            // 32, as asserted, and so do all.
-            unsafe {
-                store::<STREAMED>(to, _mm256_permute2x128_si256::<0x20>(a, b));
-                store::<STREAMED>(to.add(1), _mm256_permute2x128_si256::<0x20>(c, d));
-                store::<STREAMED>(to.add(2), _mm256_permute2x128_si256::<0x20>(e, f));
-                store::<STREAMED>(to.add(3), _mm256_permute2x128_si256::<0x31>(a, b));
-                store::<STREAMED>(to.add(4), _mm256_permute2x128_si256::<0x31>(c, d));
-                store::<STREAMED>(to.add(5), _mm256_permute2x128_si256::<0x31>(e, f));
-            }
+            let (to, _) = out.as_chunks_mut::<32>();
+            store::<STREAMED>(&mut to[0], _mm256_permute2x128_si256::<0x20>(a, b));
+            store::<STREAMED>(&mut to[1], _mm256_permute2x128_si256::<0x20>(c, d));
+            store::<STREAMED>(&mut to[2], _mm256_permute2x128_si256::<0x20>(e, f));
+            store::<STREAMED>(&mut to[3], _mm256_permute2x128_si256::<0x31>(a, b));
+            store::<STREAMED>(&mut to[4], _mm256_permute2x128_si256::<0x31>(c, d));
+            store::<STREAMED>(&mut to[5], _mm256_permute2x128_si256::<0x31>(e, f));
         }
         (skip(halves, n * PIXELS), rest)
     }
 
-    /// # Safety
-    /// `to` must be writable for 32 bytes, and a multiple of 32 where it is streamed to.
+    /// Stores a vector; one that is to be streamed to any other place than a multiple of 32 is stored as usual.
     #[target_feature(enable = "avx2")]
-    unsafe fn store<const STREAMED: bool>(to: *mut __m256i, vector: __m256i) {
-        if STREAMED {
-            // SAFETY: the caller keeps it.
+    fn store<const STREAMED: bool>(to: &mut [u8; 32], vector: __m256i) {
+        let to = to.as_mut_ptr().cast::<__m256i>();
+        if STREAMED && to.is_aligned() {
+            // SAFETY: `to` is 32 bytes at a multiple of 32, as just checked.
             unsafe { _mm256_stream_si256(to, vector) };
         } else {
-            // SAFETY: the caller keeps it.
+            // SAFETY: `to` is 32 bytes; alignment is not asked for.
             unsafe { _mm256_storeu_si256(to, vector) };
         }
     }

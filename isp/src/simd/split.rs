@@ -96,10 +96,11 @@ mod avx2 {
             let (ab, cd) = (in_order(_mm256_packus_epi16(a, b)), in_order(_mm256_packus_epi16(c, d)));
             let evens = _mm256_packus_epi16(_mm256_and_si256(ab, low), _mm256_and_si256(cd, low));
             let odds = _mm256_packus_epi16(_mm256_srli_epi16::<8>(ab), _mm256_srli_epi16::<8>(cd));
+            let (evens, odds) = (in_order(evens), in_order(odds));
             // SAFETY: `even` is 32 bytes; alignment is not asked for.
-            unsafe { _mm256_storeu_si256(even.as_mut_ptr().cast(), in_order(evens)) };
+            unsafe { _mm256_storeu_si256(even.as_mut_ptr().cast(), evens) };
             // SAFETY: `odd` is 32 bytes; alignment is not asked for.
-            unsafe { _mm256_storeu_si256(odd.as_mut_ptr().cast(), in_order(odds)) };
+            unsafe { _mm256_storeu_si256(odd.as_mut_ptr().cast(), odds) };
             done += 32;
         }
         done
@@ -120,10 +121,11 @@ mod avx2 {
             let b = _mm256_srli_epi16::<5>(_mm256_add_epi16(scales.lifted(&codes[1]), half));
             let evens = _mm256_packus_epi32(_mm256_and_si256(a, low), _mm256_and_si256(b, low));
             let odds = _mm256_packus_epi32(_mm256_srli_epi32::<16>(a), _mm256_srli_epi32::<16>(b));
+            let (evens, odds) = (in_order(evens), in_order(odds));
             // SAFETY: `even` is 32 bytes; alignment is not asked for.
-            unsafe { _mm256_storeu_si256(even.as_mut_ptr().cast(), in_order(evens)) };
+            unsafe { _mm256_storeu_si256(even.as_mut_ptr().cast(), evens) };
             // SAFETY: `odd` is 32 bytes; alignment is not asked for.
-            unsafe { _mm256_storeu_si256(odd.as_mut_ptr().cast(), in_order(odds)) };
+            unsafe { _mm256_storeu_si256(odd.as_mut_ptr().cast(), odds) };
             done += 16;
         }
         done
