@@ -7,8 +7,6 @@
 //! On aarch64 the baseline has NEON and is all there is. AVX-512 is left out: its names in the standard library are
 //! newer than the oldest Rust that this crate supports.
 #![allow(unsafe_code)]
-// One invariant (so many elements from here on exist) covers a group of loads or stores; its comment says which.
-#![allow(clippy::multiple_unsafe_ops_per_block)]
 
 #[cfg(test)]
 mod checks;
