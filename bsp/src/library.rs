@@ -91,7 +91,8 @@ const LOOK: Duration = Duration::from_millis(100);
 pub(crate) fn wait(args: &WaitArgs, output: Output) -> Result<u8, Failure> {
     let deadline = match args.timeout.map(Duration::try_from_secs_f64) {
         None => None,
-        Some(Ok(timeout)) => Some(Instant::now() + timeout),
+        // Longer than the clock can tell is for ever.
+        Some(Ok(timeout)) => Instant::now().checked_add(timeout),
         Some(Err(_)) => return Err(Failure::usage("--timeout wants a number of seconds, 0 or more")),
     };
     let view = View::open(&folder(&args.place)?)?;

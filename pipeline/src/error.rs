@@ -25,6 +25,16 @@ pub enum Error {
         /// Who that is, starting with a space, or nothing.
         owner: String,
     },
+    /// A wish that cannot be met.
+    #[error("{asked} {what} were asked for: 1 to {most} can be taken")]
+    Request {
+        /// What was asked for.
+        what: &'static str,
+        /// How many.
+        asked: u32,
+        /// The most there can be.
+        most: u32,
+    },
     /// There is no library in the folder.
     #[error("there is no photo library in {library}")]
     NoLibrary {
@@ -145,7 +155,9 @@ impl Error {
             Self::NoLibrary { .. } | Self::UnknownPhoto { .. } => ErrorKind::NotFound,
             Self::NewerLibrary { .. } => ErrorKind::NewerVersion,
             Self::Database { source, .. } => database_kind(source),
-            Self::DamagedEntry { .. } | Self::Develop(_) | Self::Encode(_) => ErrorKind::BadInput,
+            Self::DamagedEntry { .. } | Self::Request { .. } | Self::Develop(_) | Self::Encode(_) => {
+                ErrorKind::BadInput
+            }
             Self::Camera(error) => match error.kind() {
                 latent_hal::error::ErrorKind::NotFound => ErrorKind::NotFound,
                 latent_hal::error::ErrorKind::Busy => ErrorKind::Busy,

@@ -29,6 +29,19 @@ pub struct ShootRequest {
     pub develop: bool,
 }
 
+impl ShootRequest {
+    fn check(&self) -> Result<(), Error> {
+        let (count, burst) = (1..=100_000, 1..=64);
+        if !count.contains(&self.count) {
+            return Err(Error::Request { what: "photos", asked: self.count, most: *count.end() });
+        }
+        if !burst.contains(&self.burst) {
+            return Err(Error::Request { what: "raw frames a photo", asked: self.burst, most: *burst.end() });
+        }
+        Ok(())
+    }
+}
+
 /// What a person may want to see beside the events.
 #[derive(Clone, Copy, Debug)]
 pub enum Notice<'a> {
@@ -96,7 +109,7 @@ impl Owner {
     /// Takes photos and, if wished, develops them. Events go to `events`. Blocks until all is done.
     ///
     /// # Errors
-    /// [`Error::Camera`] and [`Error::Stream`] of the camera; [`Error::Cancelled`]; [`Error::Database`]. What happened to
+    /// [`Error::Request`]; [`Error::Camera`] and [`Error::Stream`] of the camera; [`Error::Cancelled`]; [`Error::Database`]. What happened to
     /// a single capture is in its events.
     pub fn shoot(
         &self,
@@ -104,6 +117,7 @@ impl Owner {
         events: &EventSender,
         notice: &OnNotice,
     ) -> Result<Summary, Error> {
+        request.check()?;
         let camera = source::open(request.camera.as_deref())?;
         let options = SessionOptions { burst: request.burst, ..SessionOptions::default() };
         let (library, listeners) = (Arc::clone(&self.library), Arc::clone(&self.listeners));

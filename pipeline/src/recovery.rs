@@ -12,11 +12,11 @@ use uuid::Uuid;
 
 use crate::error::Error;
 use crate::files::{self, Content};
-use crate::library::{Asset, Ending, Library, NewPhoto, RawState, Shot};
+use crate::library::{Asset, Ending, Job, Library, NewPhoto, RawState, Shot};
 use crate::metadata::Identity;
 use crate::name::{self, Marked};
 use crate::photo::{Quality, State, Tier};
-use crate::spool::SpoolReader;
+use crate::spool::{self, SpoolReader};
 
 /// What recovery found and did.
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
@@ -120,10 +120,29 @@ fn adopt_pictures(library: &Library, rows: &HashMap<Uuid, Asset>, report: &mut R
             && let Some(content) = Content::of_file(&path)?
         {
             library.accept(&adopted(library, &identity, file, content, has_raw))?;
+            if identity.state != State::Pending {
+                // It was developed, or given up, before its rows were lost: it stays what it says.
+                library.end(identity.asset_id, &ended(&identity))?;
+            }
             report.adopted += 1;
         }
     }
     Ok(())
+}
+
+/// What the rows of a photo that had ended said.
+fn ended(identity: &Identity) -> Ending {
+    Ending {
+        quality: identity.quality,
+        generation: identity.generation,
+        state: identity.state,
+        tier: (identity.quality == Quality::Full).then_some(Tier::Video),
+        reason: (identity.state == State::FinalFallback)
+            .then(|| "its full picture could not be made".to_owned()),
+        beside: None,
+        content: None,
+        raw: RawState::Gone,
+    }
 }
 
 /// What a lost row said, from the raw burst's header; without one there is nothing to develop and the name's time will do.
@@ -153,44 +172,52 @@ fn adopted(
     }
 }
 
-/// A photo whose file says more than its row: the crash came between the swap and the commit.
+/// Photos whose files say more than their rows: the crash came between the swap and the commit.
 fn complete_jobs(library: &Library, report: &mut Report) -> Result<(), Error> {
     for job in library.open_jobs()? {
-        let Some(asset) = library.asset(job.asset_id)? else { continue };
-        let path = library.layout().folder().join(&asset.path);
-        let Some(identity) = files::identity_of(&path).filter(|found| found.asset_id == asset.asset_id)
-        else {
-            continue;
-        };
-        let ahead = identity.state != State::Pending && identity.generation >= asset.generation;
-        let Some(content) = Content::of_file(&path)?.filter(|content| ahead && *content != asset.content)
-        else {
-            continue;
-        };
-        let full = identity.quality == Quality::Full && identity.generation > asset.generation;
-        library.end(
-            asset.asset_id,
-            &Ending {
-                quality: identity.quality,
-                generation: identity.generation,
-                state: identity.state,
-                tier: full.then_some(job.tier),
-                reason: (!full).then(|| "its full picture could not be made".to_owned()),
-                beside: None,
-                content: Some(content),
-                raw: if full { RawState::Gone } else { job.raw },
-            },
-        )?;
-        report.completed += 1;
+        report.completed += u32::from(complete(library, &job)?);
     }
     Ok(())
+}
+
+/// Ends a job whose photo was delivered, but whose rows could not be committed; false for one that is still to do.
+///
+/// # Errors
+/// [`Error::File`]; [`Error::Database`].
+pub(crate) fn complete(library: &Library, job: &Job) -> Result<bool, Error> {
+    let Some(asset) = library.asset(job.asset_id)? else { return Ok(false) };
+    let path = library.layout().folder().join(&asset.path);
+    let Some(identity) = files::identity_of(&path).filter(|found| found.asset_id == asset.asset_id) else {
+        return Ok(false);
+    };
+    if identity.state == State::Pending || identity.generation < asset.generation {
+        return Ok(false);
+    }
+    let Some(content) = Content::of_file(&path)?.filter(|content| *content != asset.content) else {
+        return Ok(false);
+    };
+    let full = identity.quality == Quality::Full && identity.generation > asset.generation;
+    library.end(
+        asset.asset_id,
+        &Ending {
+            quality: identity.quality,
+            generation: identity.generation,
+            state: identity.state,
+            tier: full.then_some(job.tier),
+            reason: (!full).then(|| "its full picture could not be made".to_owned()),
+            beside: None,
+            content: Some(content),
+            raw: if full { RawState::Gone } else { job.raw },
+        },
+    )?;
+    Ok(true)
 }
 
 /// Raw bursts: those whose writing was interrupted are kept as far as they verify; those that nothing needs go.
 fn reconcile_spool(library: &Library, report: &mut Report) -> Result<(), Error> {
     for job in library.open_jobs()?.into_iter().filter(|job| job.raw == RawState::Securing) {
         let path = library.layout().raw(job.asset_id);
-        let frames = whole_frames(&path);
+        let Some(frames) = whole_frames(&path) else { continue };
         if frames == 0 {
             library.note_raw(job.asset_id, RawState::Gone, 0)?;
             files::remove(&path)?;
@@ -212,7 +239,10 @@ fn reconcile_spool(library: &Library, report: &mut Report) -> Result<(), Error> 
             Some(job) => job.raw != RawState::Gone && !(is_closed(library, asset)? && is_old(&path)),
             // Of a capture that was never announced; but a raw burst of another library (a lost database, a copied
             // folder) is not ours to remove.
-            None => SpoolReader::open(&path).is_ok_and(|raw| raw.header().library_id != library.id()),
+            None => match SpoolReader::open(&path) {
+                Ok(raw) => raw.header().library_id != library.id(),
+                Err(error) => cannot_tell(&error),
+            },
         };
         if !needed {
             files::remove(&path)?;
@@ -222,12 +252,23 @@ fn reconcile_spool(library: &Library, report: &mut Report) -> Result<(), Error> 
     Ok(())
 }
 
-fn whole_frames(path: &Path) -> u32 {
-    let Ok(reader) = SpoolReader::open(path) else { return 0 };
+/// Frames that verify; `None` where storage or a newer format keeps that from being told.
+fn whole_frames(path: &Path) -> Option<u32> {
+    let reader = match SpoolReader::open(path) {
+        Ok(reader) => reader,
+        Err(error) if cannot_tell(&error) => return None,
+        Err(_) => return Some(0),
+    };
     let whole = (0..reader.frames().len())
         .filter(|&position| reader.read_frame(position).is_ok_and(|frame| frame.bad_strips.is_empty()))
         .count();
-    u32::try_from(whole).unwrap_or(u32::MAX)
+    Some(u32::try_from(whole).unwrap_or(u32::MAX))
+}
+
+/// A raw burst is removed for what it is, never because it could not be read now.
+fn cannot_tell(error: &spool::Error) -> bool {
+    matches!(error, spool::Error::Newer { .. })
+        || error.io_source().is_some_and(|source| source.kind() != std::io::ErrorKind::NotFound)
 }
 
 fn is_closed(library: &Library, asset: Uuid) -> Result<bool, Error> {

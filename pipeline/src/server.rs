@@ -100,7 +100,10 @@ impl Server {
                         // A client that went away has nobody left to tell.
                         let _ = serve(&owner, &stream);
                     });
-                    serving.lock().unwrap_or_else(PoisonError::into_inner).push(thread);
+                    let mut serving = serving.lock().unwrap_or_else(PoisonError::into_inner);
+                    // What has ended is let go: its stack is kept as long as its handle.
+                    serving.retain(|thread: &JoinHandle<()>| !thread.is_finished());
+                    serving.push(thread);
                 }
             };
             std::thread::Builder::new().name("latent-socket".to_owned()).spawn(accept).ok()?
@@ -125,12 +128,16 @@ impl Drop for Server {
     }
 }
 
+/// How long a client may take to say what it wants, or to read what it is told.
+const PATIENCE: std::time::Duration = std::time::Duration::from_secs(10);
+
 /// The longest request that is read: a camera's name and a few numbers.
 const REQUEST_BYTES: u64 = 64 * 1024;
 
 fn serve(owner: &Owner, stream: &UnixStream) -> io::Result<()> {
     let mut text = String::new();
-    stream.set_read_timeout(Some(std::time::Duration::from_secs(10)))?;
+    stream.set_read_timeout(Some(PATIENCE))?;
+    stream.set_write_timeout(Some(PATIENCE))?;
     BufReader::new(io::Read::take(stream, REQUEST_BYTES)).read_line(&mut text)?;
     let request: ShootRequest = match serde_json::from_str(&text) {
         Ok(request) => request,
@@ -146,9 +153,10 @@ fn serve(owner: &Owner, stream: &UnixStream) -> io::Result<()> {
     let (events, received) = EventSender::channel();
     let result = std::thread::scope(|scope| {
         scope.spawn(|| {
+            let mut listens = true;
             for event in received {
-                // A client that went away does not stop its photos.
-                let _ = write(stream, &Line::Event(event));
+                // A client that went away, or does not read, does not stop its photos.
+                listens = listens && write(stream, &Line::Event(event)).is_ok();
             }
         });
         let silent: OnNotice = Arc::new(|_| {});

@@ -2,6 +2,7 @@
 
 #![allow(clippy::unwrap_used, clippy::panic, clippy::print_stdout)]
 
+mod aftermath;
 mod bad_input;
 mod crash;
 mod develop;

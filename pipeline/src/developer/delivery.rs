@@ -65,8 +65,8 @@ pub(super) fn fall_back(
     let path = library.layout().folder().join(&asset.path);
     let marks = Marks { asset: asset.asset_id, state: State::FinalFallback, generation: asset.generation };
     let caption = caption::of_fallback(library.id(), asset, reason);
-    let content = match std::fs::read(&path) {
-        Ok(low) if Content::of(&low) == asset.content => match metadata::rewrite_state(&low, &caption) {
+    let content = match files::read_expected(&path, asset.content) {
+        Some(low) => match metadata::rewrite_state(&low, &caption) {
             Some(rewritten) => match files::replace(&path, asset.content, &marks, &rewritten)? {
                 Outcome::Replaced(content) => Some(content),
                 Outcome::Changed | Outcome::Gone => None,
@@ -74,7 +74,7 @@ pub(super) fn fall_back(
             None => None,
         },
         // Changed or gone: others' hands, nothing of ours to write there.
-        _ => None,
+        None => None,
     };
     stages.replace_us = laps.lap_us();
     // A raw burst outlives the fallback: it may be all that is left to look into.

@@ -20,6 +20,7 @@ use crate::error::{Error, ErrorKind};
 use crate::event::{EventKind, EventSender, FullStages, Listeners};
 use crate::library::{Asset, Job, JobState, Library, RawState};
 use crate::photo::{Quality, State};
+use crate::{files, recovery};
 
 pub(crate) use render::Look;
 pub use render::develop_raw;
@@ -127,6 +128,14 @@ impl Developer {
             name: job.asset_id.to_string(),
             library: self.library.layout().folder().to_owned(),
         })?;
+        if recovery::complete(&self.library, job)? {
+            // Delivered, but its rows could not be committed then: it is not done again.
+            let after = self.library.asset(job.asset_id)?.unwrap_or_else(|| asset.clone());
+            if after.quality == Quality::Full {
+                files::remove(&self.library.layout().raw(asset.asset_id))?;
+            }
+            return Ok(self.announce(&asset, &after, FullStages::default()));
+        }
         if job.raw == RawState::Gone {
             return self.fall_back(
                 &asset,
@@ -144,6 +153,12 @@ impl Developer {
         crash::point("attempt-committed");
         match self.develop(&asset, job) {
             Ok(ended) => Ok(ended),
+            Err(Error::Spool(ref error))
+                if error.io_source().is_some_and(|source| source.kind() == std::io::ErrorKind::NotFound) =>
+            {
+                let gone = Job { raw: RawState::Gone, ..job.clone() };
+                self.fall_back(&asset, &gone, "another program removed its raw burst")
+            }
             // The raw burst itself is bad: trying again cannot help. Everything else may pass.
             Err(error)
                 if error.kind() == ErrorKind::BadInput && !matches!(error, Error::DamagedEntry { .. }) =>

@@ -12,6 +12,7 @@ use std::io::{self, Read, Write};
 use std::os::unix::fs::OpenOptionsExt;
 use std::path::{Path, PathBuf};
 
+use nix::fcntl::OFlag;
 use uuid::Uuid;
 
 pub use attributes::{Marks, read_marks};
@@ -50,7 +51,7 @@ impl Content {
             Err(error) if gone(&error) => return Ok(None),
             Err(error) => return Err(Error::file("look at", path, error)),
         }
-        let mut file = match File::open(path) {
+        let mut file = match open_regular(path) {
             Ok(file) => file,
             Err(error) if gone(&error) => return Ok(None),
             Err(error) => return Err(Error::file("open", path, error)),
@@ -75,8 +76,27 @@ impl Content {
 /// Who a picture file says it is; `None` for files that are not ours.
 pub fn identity_of(path: &Path) -> Option<Identity> {
     let mut head = Vec::new();
-    File::open(path).and_then(|file| file.take(IDENTITY_BYTES).read_to_end(&mut head)).ok()?;
+    open_regular(path).and_then(|file| file.take(IDENTITY_BYTES).read_to_end(&mut head)).ok()?;
     metadata::identity(&head)
+}
+
+/// Opens a file for reading, never a link, and without waiting for whoever writes to a pipe that lies in its place.
+fn open_regular(path: &Path) -> io::Result<File> {
+    let flags = OFlag::O_NOFOLLOW | OFlag::O_NONBLOCK;
+    let file = OpenOptions::new().read(true).custom_flags(flags.bits()).open(path)?;
+    if !file.metadata()?.is_file() {
+        return Err(io::Error::new(io::ErrorKind::InvalidInput, "it is no regular file"));
+    }
+    Ok(file)
+}
+
+/// The bytes of a file if they are `expected`; nothing else is read into memory.
+pub(crate) fn read_expected(path: &Path, expected: Content) -> Option<Vec<u8>> {
+    let mut bytes = Vec::new();
+    open_regular(path)
+        .and_then(|file| file.take(expected.len.saturating_add(1)).read_to_end(&mut bytes))
+        .ok()?;
+    (Content::of(&bytes) == expected).then_some(bytes)
 }
 
 /// Our XMP stands within these first bytes of a file.

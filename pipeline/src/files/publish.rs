@@ -39,7 +39,8 @@ pub struct PublishTimes {
 /// Names tried before giving up: a hundred pictures of one second, with room.
 const NAMES: u32 = 10_000;
 
-/// Writes the proxy of a new photo, under the first of `names` that is free, and makes it durable.
+/// Writes the proxy of a new photo, under the first of `names` that is free, and makes it durable; `None` stands for a
+/// name that must not be taken.
 ///
 /// # Errors
 /// [`Error::File`]; nothing is left behind then.
@@ -47,7 +48,7 @@ pub fn publish_new(
     folder: &Path,
     marks: &Marks,
     bytes: &[u8],
-    names: impl Fn(u32) -> String,
+    names: impl Fn(u32) -> Option<String>,
 ) -> Result<Published, Error> {
     let mut laps = Laps::start();
     let mut times = PublishTimes::default();
@@ -88,7 +89,7 @@ pub fn publish_beside(path: &Path, marks: &Marks, bytes: &[u8]) -> Result<PathBu
     let temporary = Temporary::write(folder, marks.asset, bytes, marks, "full-temp-written")?;
     temporary.sync()?;
     crash::point("full-temp-synced");
-    let name = give_free_name(temporary, folder, |n| name::beside(&theirs, n))?;
+    let name = give_free_name(temporary, folder, |n| Some(name::beside(&theirs, n)))?;
     sync_folder(folder)?;
     crash::point("beside-published");
     Ok(folder.join(name))
@@ -101,10 +102,10 @@ fn is_full_picture_of(path: &Path, asset: Uuid) -> bool {
 fn give_free_name(
     temporary: Temporary,
     folder: &Path,
-    names: impl Fn(u32) -> String,
+    names: impl Fn(u32) -> Option<String>,
 ) -> Result<String, Error> {
     for n in 0..NAMES {
-        let name = names(n);
+        let Some(name) = names(n) else { continue };
         match rename_to_free(&temporary.path, &folder.join(&name)) {
             Ok(()) => {
                 temporary.keep();
@@ -115,7 +116,7 @@ fn give_free_name(
         }
     }
     let error = io::Error::new(io::ErrorKind::AlreadyExists, format!("{NAMES} names are taken"));
-    Err(Error::file("name", folder.join(names(0)), error))
+    Err(Error::file("name a picture in", folder, error))
 }
 
 /// Renames, but never onto a file that exists: by the kernel's flag, else (network file systems) by a hard link.

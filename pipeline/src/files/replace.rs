@@ -91,6 +91,8 @@ fn settle(path: &Path, expected: Content, new: Content, staged: &Path) -> Result
     let displaced = Content::of_file(staged)?;
     if displaced == Some(expected) {
         remove(staged)?;
+        // Durable before any row says that the new picture is there: the old one must not come back under this name.
+        sync_folder(path.parent().unwrap_or(Path::new(".")))?;
         crash::point("old-removed");
         return Ok(Outcome::Replaced(new));
     }
@@ -160,6 +162,8 @@ pub fn settle_staged(
 ) -> Result<(), Error> {
     let path = folder.join(target);
     match Content::of_file(staged)? {
+        // The row says that the replacement was ended: whatever lies here is what was replaced.
+        Some(_) if old == Some(new) => remove(staged),
         // Not swapped (or swapped back): the path was never touched. Or swapped, and this is the file that we replaced.
         Some(found) if found == new || Some(found) == old => remove(staged),
         None => Ok(()),

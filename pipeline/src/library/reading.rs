@@ -66,6 +66,17 @@ impl Library {
         asset(&self.connection(), id).map_err(|error| self.database_error(error))
     }
 
+    /// Whether a photo has this path, below the library's folder.
+    ///
+    /// # Errors
+    /// [`Error::Database`].
+    pub fn has_path(&self, path: &str) -> Result<bool, Error> {
+        self.connection()
+            .prepare_cached("SELECT 1 FROM asset WHERE path = ?1")
+            .and_then(|mut statement| statement.exists([path]))
+            .map_err(|error| self.database_error(error))
+    }
+
     /// The job of a photo.
     ///
     /// # Errors

@@ -90,8 +90,10 @@ impl Lane {
 
         let marks = Marks { asset: capture.asset_id, state: State::Pending, generation: 1 };
         let folder = self.library.layout().folder();
-        let published =
-            files::publish_new(folder, &marks, &jpeg, |n| name::picture(&capture.captured_at, n))?;
+        // A name whose picture went elsewhere still belongs to that photo.
+        let free = |name: &String| !self.library.has_path(name).unwrap_or(false);
+        let names = |n| Some(name::picture(&capture.captured_at, n)).filter(free);
+        let published = files::publish_new(folder, &marks, &jpeg, names)?;
         stages.write_us = published.times.write_us;
         stages.sync_file_us = published.times.sync_file_us;
         stages.publish_us = published.times.publish_us;
