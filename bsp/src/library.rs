@@ -43,7 +43,7 @@ pub(crate) fn ls(args: &ListArgs, output: Output) -> Result<u8, Failure> {
     let assets = view.assets()?;
     if output.is_json() {
         let list: Vec<_> = assets.iter().map(|asset| value(&view, asset)).collect();
-        output.document(&json!({ "library": view.layout().folder(), "assets": list }));
+        output.document(&json!({ "library": view.layout().folder().to_string_lossy(), "assets": list }));
         return Ok(exit::DONE);
     }
     if assets.is_empty() {

@@ -1,6 +1,7 @@
 //! `latent shoot`: photos, by this process as the library's owner, or through the process that owns it.
 
-use std::path::Path;
+use std::collections::HashSet;
+use std::path::{Path, PathBuf};
 use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, Ordering};
 use std::time::{Duration, Instant};
@@ -94,24 +95,28 @@ fn as_client(folder: &Path, request: &ShootRequest, output: Output) -> Result<Op
     conclude(&tally, answer.map_err(Failure::from), &request, output).map(Some)
 }
 
-/// What the events of a run add up to.
+/// What the events of a run add up to; what becomes of photos of earlier runs is not its business.
 #[derive(Debug, Default)]
 struct Tally {
+    photos: HashSet<PathBuf>,
     announced: u32,
+    secured: u32,
     fallbacks: u32,
     finals: u32,
     failure: Option<(String, String)>,
-    last_path: Option<std::path::PathBuf>,
+    last_path: Option<PathBuf>,
 }
 
 impl Tally {
     fn count(&mut self, event: &Event) {
         match &event.kind {
             EventKind::PhotoAssetAvailable { asset, .. } => {
+                self.photos.insert(asset.path.clone());
                 self.announced += 1;
                 self.last_path = Some(asset.path.clone());
             }
-            EventKind::PhotoFinal { asset, .. } => match asset.state {
+            EventKind::RawSecured { .. } => self.secured += 1,
+            EventKind::PhotoFinal { asset, .. } if self.photos.contains(&asset.path) => match asset.state {
                 State::FinalFallback => self.fallbacks += 1,
                 _ => self.finals += 1,
             },
@@ -148,6 +153,17 @@ fn conclude(
     };
     if let Some((kind, message)) = &tally.failure {
         return Err(Failure::failed(kind, message.clone(), None));
+    }
+    if tally.secured < tally.announced {
+        return Err(Failure::failed(
+            "raw_lost",
+            format!(
+                "{} of {} photos have no raw burst and stay in low quality",
+                tally.announced - tally.secured,
+                tally.announced
+            ),
+            Some("free some space in the library's folder before the next photo"),
+        ));
     }
     if let Some(why) = outcome.postponed.first() {
         return Err(Failure::failed(

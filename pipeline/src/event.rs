@@ -5,7 +5,7 @@
 //! capture order. A capture that fails ends with `captureFailed` and nothing after it.
 
 use std::collections::HashMap;
-use std::path::PathBuf;
+use std::path::{Path, PathBuf};
 use std::sync::atomic::{AtomicU64, Ordering};
 use std::sync::{Mutex, PoisonError, mpsc};
 
@@ -98,7 +98,8 @@ pub enum EventKind {
 pub struct AssetView {
     /// The photo's identity.
     pub asset_id: Uuid,
-    /// The picture's file.
+    /// The picture's file; in JSON, what is no UTF-8 of it is replaced.
+    #[serde(serialize_with = "lossy")]
     pub path: PathBuf,
     /// 1 is the proxy, 2 the first full picture.
     pub generation: u32,
@@ -112,6 +113,10 @@ pub struct AssetView {
     /// Why the photo stays what it is, after a fallback.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub reason: Option<String>,
+}
+
+fn lossy<S: serde::Serializer>(path: &Path, serializer: S) -> Result<S::Ok, S::Error> {
+    serializer.serialize_str(&path.to_string_lossy())
 }
 
 /// Where the time of phase one went, in microseconds.

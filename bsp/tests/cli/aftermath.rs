@@ -2,6 +2,7 @@
 
 use std::fs;
 use std::io::{BufRead, BufReader, Write};
+use std::os::unix::ffi::OsStrExt;
 use std::os::unix::net::UnixStream;
 use std::path::Path;
 use std::process::{Child, Command};
@@ -170,4 +171,29 @@ fn a_wait_longer_than_the_clock_can_tell_is_no_crash() {
     develop(folder.path());
     let output = run(folder.path(), &["library", "wait", "--timeout", "1e19"]);
     assert_eq!(output.status.code(), Some(0), "{output:?}");
+}
+
+#[test]
+fn a_folder_that_is_no_utf_8_is_told_as_well_as_it_can_be() {
+    let folder = tempfile::tempdir().unwrap();
+    let library = folder.path().join(std::ffi::OsStr::from_bytes(b"caf\xe9"));
+    let output = run(&library, &["shoot", "--json", "--burst", "1", "--camera", CAMERA]);
+    assert!(output.status.success(), "{output:?}");
+    let told = crate::program::lines(&output);
+    let final_event = told.iter().find(|event| event["event"] == "photoFinal").unwrap();
+    assert!(final_event["path"].as_str().unwrap().contains("caf\u{fffd}"), "{final_event}");
+    assert_eq!(assets(&library).len(), 1);
+}
+
+#[test]
+fn a_photo_of_an_earlier_run_that_falls_back_does_not_fail_this_one() {
+    let folder = tempfile::tempdir().unwrap();
+    pending_photo(folder.path());
+    for raw in fs::read_dir(folder.path().join(".latent/spool")).unwrap() {
+        fs::remove_file(raw.unwrap().path()).unwrap();
+    }
+    let output = run(folder.path(), &["shoot", "--json", "--burst", "1", "--camera", CAMERA]);
+    assert!(output.status.success(), "{output:?}");
+    let states: Vec<_> = assets(folder.path()).iter().map(|asset| asset["state"].clone()).collect();
+    assert_eq!(states, ["final-fallback", "final"]);
 }
