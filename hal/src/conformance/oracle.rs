@@ -1,0 +1,129 @@
+//! What a device's pictures must be.
+
+use crate::camera::{Camera, Dequeued, StreamConfig, StreamRequest};
+use crate::error::Error;
+use crate::simulated::{Options, VirtualCamera};
+use std::time::Duration;
+
+/// How a frame is compared with what it must be.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub enum Oracle {
+    /// Byte for byte, row padding aside.
+    Bytes(Vec<u8>),
+    /// Each byte within so many codes; bytes of `None` are not compared (where colours meet).
+    Near(Vec<Option<u8>>, u8),
+}
+
+/// A device's view, where the suite knows what it is.
+pub trait Scene: Send + Sync {
+    /// Makes the device show it until the value drops; called before the camera is opened.
+    ///
+    /// # Errors
+    /// Those of the device.
+    fn show(&self) -> Result<Box<dyn std::any::Any>, Error>;
+
+    /// What frame `sequence` must be; `None` for formats in which that is not known.
+    fn frame(&self, config: &StreamConfig, sequence: u64) -> Option<Oracle>;
+
+    /// True when all frames are the same picture.
+    fn is_still(&self) -> bool;
+}
+
+impl Oracle {
+    /// The first byte of a frame that is not as it must be: its plane, row and place in the row, got and expected.
+    pub(super) fn difference(&self, config: &StreamConfig, frame: &[u8]) -> Option<String> {
+        let planes = config.planes();
+        if planes.is_empty() {
+            return self.differs_at(frame, 0, frame.len()).map(|text| format!("byte {text}"));
+        }
+        planes.iter().enumerate().find_map(|(index, plane)| {
+            (0..plane.rows).find_map(|row| {
+                let start = plane.offset + row * plane.stride;
+                let text = self.differs_at(frame, start, start + plane.row_bytes)?;
+                Some(format!("plane {index}, row {row}, byte {text}"))
+            })
+        })
+    }
+
+    fn differs_at(&self, frame: &[u8], start: usize, end: usize) -> Option<String> {
+        let Some(row) = frame.get(start..end) else { return Some(format!("{start}: the frame ends before")) };
+        row.iter().enumerate().find_map(|(place, got)| {
+            let (expected, tolerance) = match self {
+                Self::Bytes(bytes) => (bytes.get(start + place).copied(), 0),
+                Self::Near(bytes, tolerance) => (bytes.get(start + place).copied().flatten(), *tolerance),
+            };
+            let wrong = expected.is_some_and(|expected| expected.abs_diff(*got) > tolerance);
+            wrong.then(|| format!("{place} is {got}, not {}", expected.unwrap_or_default()))
+        })
+    }
+}
+
+/// A second virtual camera with the same settings sees the same.
+pub(super) struct Twin(pub(super) Options);
+
+impl Scene for Twin {
+    fn show(&self) -> Result<Box<dyn std::any::Any>, Error> {
+        Ok(Box::new(()))
+    }
+
+    fn frame(&self, config: &StreamConfig, sequence: u64) -> Option<Oracle> {
+        let mut twin = VirtualCamera::new(self.0.clone()).ok()?;
+        let mode = *twin.modes().ok()?.iter().find(|mode| mode.format == config.format)?;
+        twin.configure(&StreamRequest { mode, held: 0 }).ok()?;
+        twin.start().ok()?;
+        loop {
+            match twin.dequeue(Duration::from_secs(10)).ok()? {
+                Dequeued::Frame(frame) if frame.sequence() == sequence => {
+                    return Some(Oracle::Bytes(frame.read().ok()?.to_vec()));
+                }
+                Dequeued::Frame(frame) if frame.sequence() > sequence => return None,
+                Dequeued::Frame(_) | Dequeued::Damaged { .. } => {}
+                _ => return None,
+            }
+        }
+    }
+
+    fn is_still(&self) -> bool {
+        false
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::format::YuvFormat;
+
+    fn config() -> StreamConfig {
+        StreamConfig {
+            format: crate::PixelFormat::Yuv(YuvFormat::Yuyv),
+            width: 2,
+            height: 2,
+            stride_bytes: 6,
+            size_bytes: 12,
+            slots: 2,
+            held: 0,
+            frame_interval: None,
+            colorimetry: None,
+        }
+    }
+
+    #[test]
+    fn padding_is_not_compared_and_the_first_wrong_byte_is_named() {
+        let right = Oracle::Bytes((0..12).collect());
+        let mut frame: Vec<u8> = (0..12).collect();
+        frame[5] = 99;
+        assert_eq!(right.difference(&config(), &frame), None);
+        frame[7] = 99;
+        assert_eq!(right.difference(&config(), &frame).unwrap(), "plane 0, row 1, byte 1 is 99, not 7");
+        assert!(right.difference(&config(), &frame[..9]).unwrap().contains("ends before"));
+    }
+
+    #[test]
+    fn near_is_near_and_what_is_not_known_is_not_compared() {
+        let mut near: Vec<Option<u8>> = (0..12).map(Some).collect();
+        near[3] = None;
+        let frame: Vec<u8> = (0..12).map(|byte| if byte == 3 { 200 } else { byte + 2 }).collect();
+        assert_eq!(Oracle::Near(near.clone(), 2).difference(&config(), &frame), None);
+        assert!(Oracle::Near(near, 1).difference(&config(), &frame).is_some());
+    }
+}
