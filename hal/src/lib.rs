@@ -7,6 +7,7 @@
 
 pub mod camera;
 pub mod color;
+pub mod conformance;
 pub mod control;
 pub mod discovery;
 pub mod error;

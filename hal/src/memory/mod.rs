@@ -26,6 +26,7 @@ pub use fence::{Access, Fence};
 pub(crate) use ledger::budget_left;
 pub use ledger::{Ledger, ledger};
 pub(crate) use mapping::Mapping;
+pub(crate) use source::is_contiguous;
 pub use source::{Offer, Probe, Source, choose, sources};
 use sync::{Direction, Window};
 

@@ -40,6 +40,11 @@ impl fmt::Display for Source {
     }
 }
 
+/// True for a heap by whose name its memory is in one piece.
+pub(crate) fn is_contiguous(heap: &Path) -> bool {
+    heap.file_name().is_some_and(|name| CONTIGUOUS.iter().any(|known| name == *known))
+}
+
 /// The sources under a device folder (usually `/dev`): contiguous heaps, the system heap, other heaps by name, udmabuf,
 /// memfd.
 pub fn sources(dev: &Path) -> Vec<Source> {

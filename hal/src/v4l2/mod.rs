@@ -29,6 +29,11 @@ use policy::{Fault, Operation, Verdict};
 use slots::Plan;
 use stream::Stream;
 
+/// The modes of an open node, as [`Camera::modes`] lists them.
+pub(crate) fn list_modes(node: &dyn Video) -> nix::Result<Vec<Mode>> {
+    modes::list(node).map_err(|fault| fault.errno)
+}
+
 /// How a program stands against others that have the same device open:
 /// <https://docs.kernel.org/userspace-api/media/v4l/app-pri.html>.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
