@@ -5,6 +5,7 @@
 //! a new configuration is gone, and its frames are memory alone. Before memory must go back to a driver, all frames of a
 //! pool can be moved out of it ([`SlotPool::revoke`]).
 
+use std::os::fd::OwnedFd;
 use std::sync::{Arc, Mutex, PoisonError, Weak};
 use std::time::{Duration, Instant};
 
@@ -141,6 +142,11 @@ impl Frame {
     /// The slot that the frame lives in.
     pub fn slot(&self) -> u32 {
         self.lease.slot
+    }
+
+    /// The file of the frame's memory, for those who hand it on: bytes from [`Shot::offset`] on are the picture.
+    pub fn file(&self) -> Arc<OwnedFd> {
+        self.lease.buffer.file()
     }
 
     /// Opens the bytes for reading; the guard's life is the window in which the CPU may look. May block until a device
