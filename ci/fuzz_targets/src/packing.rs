@@ -1,0 +1,180 @@
+//! Raw rows: packing, unpacking, and every instruction set that develops them. Nothing is written past a row, no answer
+//! depends on what lies beside one, and all levels and cuts give the same bytes.
+
+use latent_isp::simd::Level;
+use latent_isp::{CfaPattern, Packing, RawGeometry, RawView, Rendering, Simd, Statistics, Tier};
+use latent_isp::{fused, packing, proxy, tier, unpack};
+use libfuzzer_sys::arbitrary::{Result, Unstructured};
+
+const CANARY: u8 = 0xc5;
+const PATTERNS: [CfaPattern; 4] = [CfaPattern::Rggb, CfaPattern::Grbg, CfaPattern::Gbrg, CfaPattern::Bggr];
+const PACKINGS: [Packing; 3] = [Packing::Bytes, Packing::Le16, Packing::Mipi];
+/// More samples only cost time.
+const MOST_SAMPLES: u64 = 16 * 1024;
+
+pub(crate) fn run(data: &[u8]) {
+    let mut from = Unstructured::new(data);
+    let _ = match from.arbitrary::<u8>() {
+        Ok(choice) if choice % 3 == 0 => row(from),
+        Ok(_) => picture(from),
+        Err(_) => Ok(()),
+    };
+}
+
+/// One row of samples, there and back.
+fn row(mut from: Unstructured<'_>) -> Result<()> {
+    let (bits, packing): (u8, _) = (from.arbitrary()?, *from.choose(&PACKINGS)?);
+    let samples: Vec<u16> =
+        from.take_rest().chunks_exact(2).map(|pair| u16::from_le_bytes([pair[0], pair[1]])).collect();
+    let Ok(bytes) = packing.row_bytes(bits, samples.len()) else { return Ok(()) };
+    let mut packed = vec![CANARY; bytes + 128];
+    let written = packing::pack_row(&samples, bits, packing, &mut packed[64..64 + bytes]);
+    assert_eq!(written, Ok(bytes));
+    let around = packed[..64].iter().chain(&packed[64 + bytes..]);
+    assert!(around.copied().all(|byte| byte == CANARY), "packing wrote past the row");
+    assert!(
+        packing::pack_row(&samples, bits, packing, &mut packed[64..63 + bytes.max(1)]).is_err() || bytes == 0
+    );
+    let width = samples.len() as u32;
+    let max = u16::MAX >> (16 - bits.min(16));
+    let geometry = RawGeometry {
+        width,
+        height: 2,
+        stride_bytes: bytes,
+        bits,
+        packing,
+        pattern: CfaPattern::Rggb,
+        black: 0,
+        white: max,
+    };
+    let twice = [&packed[64..64 + bytes], &packed[64..64 + bytes]].concat();
+    if let Ok(view) = RawView::new(geometry, &twice) {
+        let clamped: Vec<u16> = samples.iter().map(|&code| code.min(max)).collect();
+        for y in 0..2 {
+            assert_eq!(unpacked(&view, y), clamped, "{bits} bits, {packing:?}");
+        }
+    }
+    Ok(())
+}
+
+/// Any bytes under any geometry.
+fn picture(mut from: Unstructured<'_>) -> Result<()> {
+    let geometry = RawGeometry {
+        width: from.arbitrary::<u16>()?.into(),
+        height: from.arbitrary::<u16>()?.into(),
+        stride_bytes: from.arbitrary::<u16>()?.into(),
+        bits: from.arbitrary()?,
+        packing: *from.choose(&PACKINGS)?,
+        pattern: *from.choose(&PATTERNS)?,
+        black: from.arbitrary()?,
+        white: from.arbitrary()?,
+    };
+    // As often as not one that can be.
+    let geometry = if from.arbitrary()? { mended(geometry) } else { geometry };
+    let (cut, way): (u32, u8) = (from.arbitrary()?, from.arbitrary()?);
+    let data = from.take_rest();
+    if u64::from(geometry.width) * u64::from(geometry.height) > MOST_SAMPLES {
+        let _ = geometry.validate();
+        return Ok(());
+    }
+    let mut data = data.to_vec();
+    if let (Ok(needed), true) = (geometry.len_bytes(), way & 1 == 1) {
+        // The bytes over again: most geometries want more of them than a short input has.
+        let source = if data.is_empty() { vec![0x5a] } else { data.clone() };
+        data = source.into_iter().cycle().take(needed.min(1 << 20)).collect();
+    }
+    let Ok(view) = RawView::new(geometry, &data) else { return Ok(()) };
+    for y in 0..geometry.height {
+        let row = unpacked(&view, y);
+        assert!(row.iter().all(|code| *code <= geometry.max_code()), "a code beyond its depth");
+        assert_eq!(view.row(y).len(), geometry.row_bytes().unwrap_or(0));
+    }
+    assert!(unpack::row(&view, geometry.height, &mut vec![0; geometry.width as usize]).is_err());
+    // The same rows between other neighbours.
+    let moved: Vec<u8> = [&[CANARY; 7][..], &data, &[!CANARY; 64]].concat();
+    let Ok(same) = RawView::new(geometry, &moved[7..]) else { panic!("a longer buffer is no worse") };
+    let proxy = proxy::bin(&view);
+    let statistics = Statistics::of(&view);
+    if let (Ok(proxy), Ok(other)) = (&proxy, proxy::bin(&same)) {
+        assert_eq!(proxy.statistics(), &statistics);
+        let rendering = Rendering::automatic(&statistics, None);
+        let (one, two) = (proxy.render(&rendering), other.render(&rendering));
+        assert_eq!(one.map(|picture| picture.data).ok(), two.map(|picture| picture.data).ok());
+        develop(&view, &same, &rendering, cut, way);
+    }
+    Ok(())
+}
+
+/// The nearest geometry that has all numbers in their ranges.
+fn mended(geometry: RawGeometry) -> RawGeometry {
+    let bits = match geometry.packing {
+        Packing::Bytes => 8,
+        Packing::Le16 => 9 + geometry.bits % 8,
+        Packing::Mipi => [10, 12, 14][usize::from(geometry.bits % 3)],
+    };
+    let max = u16::MAX >> (16 - bits);
+    let (width, height) = (2 + geometry.width % 300, 2 + geometry.height % 40);
+    let black = geometry.black % max;
+    let mut geometry = RawGeometry { width, height, bits, black, ..geometry };
+    geometry.white = black + 1 + geometry.white % (max - black);
+    geometry.stride_bytes = geometry.row_bytes().unwrap_or(0) + geometry.stride_bytes % 9;
+    geometry
+}
+
+/// All tiers and levels: a level more, another address and another cut change nothing.
+fn develop(view: &RawView<'_>, moved: &RawView<'_>, rendering: &Rendering, cut: u32, way: u8) {
+    let geometry = *view.geometry();
+    let chosen = [Tier::Preview, Tier::Video, Tier::Still, Tier::Best][usize::from(way >> 1 & 3)];
+    let options = fused::Options { tier: chosen, clamp_defects: way & 8 != 0, sharpen: way & 16 != 0 };
+    let detected = Simd::detect();
+    let levels = Level::ALL.map(|level| detected.at_most(level));
+    let cut = cut % geometry.height;
+    let row_bytes = 3 * geometry.width as usize;
+    let whole = row_bytes * geometry.height as usize;
+    let mut pictures: Vec<Vec<u8>> = Vec::new();
+    for (simd, view) in [(levels[0], view), (levels[1], moved)] {
+        let Ok(plan) = tier::Plan::new(geometry, chosen, simd) else { panic!("the geometry was valid") };
+        let (mut scratch, mut out) = (plan.scratch(), vec![CANARY; whole + 64]);
+        let (top, bottom) = out[..whole].split_at_mut(row_bytes * cut as usize);
+        let strips = plan
+            .strip_with(&mut scratch, view, cut..geometry.height, bottom)
+            .and_then(|()| plan.strip_with(&mut scratch, view, 0..cut, top));
+        assert_eq!(strips, Ok(()));
+        assert!(out[whole..].iter().all(|byte| *byte == CANARY), "a strip wrote past its end");
+        pictures.push(out);
+        if let Ok(plan) = fused::Plan::new(geometry, rendering, options, simd) {
+            let mut out = vec![CANARY; whole + 64];
+            let strip = plan.strip_with(&mut plan.scratch(), view, 0..geometry.height, &mut out[..whole]);
+            assert_eq!(strip, Ok(()));
+            assert!(out[whole..].iter().all(|byte| *byte == CANARY), "a strip wrote past its end");
+            pictures.push(out);
+        }
+    }
+    let (baseline, best) = pictures.split_at(pictures.len() / 2);
+    assert!(
+        baseline == best,
+        "{chosen:?} of {geometry:?} depends on the level or on what lies beside the rows"
+    );
+}
+
+fn unpacked(view: &RawView<'_>, y: u32) -> Vec<u16> {
+    let width = view.geometry().width as usize;
+    let mut out = vec![0xc5c5; width + 64];
+    assert_eq!(unpack::row(view, y, &mut out[32..32 + width]), Ok(()));
+    let around = out[..32].iter().chain(&out[32 + width..]);
+    assert!(around.copied().all(|word| word == 0xc5c5), "unpacking wrote past the row");
+    out[32..32 + width].to_vec()
+}
+
+pub(crate) fn seeds() -> Vec<Vec<u8>> {
+    let samples: Vec<u8> = (0..400_u16).flat_map(|code| code.wrapping_mul(163).to_le_bytes()).collect();
+    let mut seeds = Vec::new();
+    for (bits, packing) in [(8, 0), (10, 1), (16, 1), (10, 2), (12, 2), (14, 2)] {
+        seeds.push([&[0, bits, packing], &samples[..]].concat());
+        for way in [1, 3 + 8, 5 + 16, 7 + 24] {
+            let size = [70, 0, 9, 0, 3, 0, bits, packing, way, 16, 0, 0xff, 0xff, 1, 4, 0, 0, 0, way];
+            seeds.push([&[1], &size[..], &samples[..200]].concat());
+        }
+    }
+    seeds
+}
