@@ -7,6 +7,7 @@
 mod camera;
 mod files;
 mod hotplug;
+mod machine;
 mod media;
 mod metadata;
 mod names;
@@ -27,9 +28,10 @@ struct Target {
     seeds: fn() -> Vec<Vec<u8>>,
 }
 
-const TARGETS: [Target; 9] = [
+const TARGETS: [Target; 10] = [
     Target { name: "camera", run: camera::run, seeds: camera::seeds },
     Target { name: "hotplug", run: hotplug::run, seeds: hotplug::seeds },
+    Target { name: "machine", run: machine::run, seeds: machine::seeds },
     Target { name: "media", run: media::run, seeds: media::seeds },
     Target { name: "metadata", run: metadata::run, seeds: metadata::seeds },
     Target { name: "names", run: names::run, seeds: names::seeds },

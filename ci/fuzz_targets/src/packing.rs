@@ -10,7 +10,7 @@ const CANARY: u8 = 0xc5;
 const PATTERNS: [CfaPattern; 4] = [CfaPattern::Rggb, CfaPattern::Grbg, CfaPattern::Gbrg, CfaPattern::Bggr];
 const PACKINGS: [Packing; 3] = [Packing::Bytes, Packing::Le16, Packing::Mipi];
 /// More samples only cost time.
-const MOST_SAMPLES: u64 = 16 * 1024;
+const MOST_SAMPLES: u64 = 3 * 1024;
 
 pub(crate) fn run(data: &[u8]) {
     let mut from = Unstructured::new(data);
@@ -113,7 +113,7 @@ fn mended(geometry: RawGeometry) -> RawGeometry {
         Packing::Mipi => [10, 12, 14][usize::from(geometry.bits % 3)],
     };
     let max = u16::MAX >> (16 - bits);
-    let (width, height) = (2 + geometry.width % 300, 2 + geometry.height % 40);
+    let (width, height) = (2 + geometry.width % 200, 2 + geometry.height % 14);
     let black = geometry.black % max;
     let mut geometry = RawGeometry { width, height, bits, black, ..geometry };
     geometry.white = black + 1 + geometry.white % (max - black);
