@@ -5,6 +5,7 @@
 #![no_main]
 
 mod camera;
+mod develop;
 mod files;
 mod hotplug;
 mod machine;
@@ -28,8 +29,9 @@ struct Target {
     seeds: fn() -> Vec<Vec<u8>>,
 }
 
-const TARGETS: [Target; 10] = [
+const TARGETS: [Target; 11] = [
     Target { name: "camera", run: camera::run, seeds: camera::seeds },
+    Target { name: "develop", run: develop::run, seeds: develop::seeds },
     Target { name: "hotplug", run: hotplug::run, seeds: hotplug::seeds },
     Target { name: "machine", run: machine::run, seeds: machine::seeds },
     Target { name: "media", run: media::run, seeds: media::seeds },

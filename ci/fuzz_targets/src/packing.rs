@@ -1,9 +1,6 @@
-//! Raw rows: packing, unpacking, and every instruction set that develops them. Nothing is written past a row, no answer
-//! depends on what lies beside one, and all levels and cuts give the same bytes.
+//! Raw rows, packed and unpacked: nothing is written past a row, and no answer depends on what lies beside one.
 
-use latent_isp::simd::Level;
-use latent_isp::{CfaPattern, Packing, RawGeometry, RawView, Rendering, Simd, Statistics, Tier};
-use latent_isp::{fused, packing, proxy, tier, unpack};
+use latent_isp::{CfaPattern, Packing, RawGeometry, RawView, packing, unpack};
 use libfuzzer_sys::arbitrary::{Result, Unstructured};
 
 const CANARY: u8 = 0xc5;
@@ -59,30 +56,13 @@ fn row(mut from: Unstructured<'_>) -> Result<()> {
 
 /// Any bytes under any geometry.
 fn picture(mut from: Unstructured<'_>) -> Result<()> {
-    let geometry = RawGeometry {
-        width: from.arbitrary::<u16>()?.into(),
-        height: from.arbitrary::<u16>()?.into(),
-        stride_bytes: from.arbitrary::<u16>()?.into(),
-        bits: from.arbitrary()?,
-        packing: *from.choose(&PACKINGS)?,
-        pattern: *from.choose(&PATTERNS)?,
-        black: from.arbitrary()?,
-        white: from.arbitrary()?,
-    };
-    // As often as not one that can be.
-    let geometry = if from.arbitrary()? { mended(geometry) } else { geometry };
-    let (cut, way): (u32, u8) = (from.arbitrary()?, from.arbitrary()?);
-    let data = from.take_rest();
+    let geometry = geometry(&mut from)?;
+    let again: bool = from.arbitrary()?;
     if u64::from(geometry.width) * u64::from(geometry.height) > MOST_SAMPLES {
         let _ = geometry.validate();
         return Ok(());
     }
-    let mut data = data.to_vec();
-    if let (Ok(needed), true) = (geometry.len_bytes(), way & 1 == 1) {
-        // The bytes over again: most geometries want more of them than a short input has.
-        let source = if data.is_empty() { vec![0x5a] } else { data.clone() };
-        data = source.into_iter().cycle().take(needed.min(1 << 20)).collect();
-    }
+    let data = samples(&geometry, from.take_rest(), again);
     let Ok(view) = RawView::new(geometry, &data) else { return Ok(()) };
     for y in 0..geometry.height {
         let row = unpacked(&view, y);
@@ -93,16 +73,35 @@ fn picture(mut from: Unstructured<'_>) -> Result<()> {
     // The same rows between other neighbours.
     let moved: Vec<u8> = [&[CANARY; 7][..], &data, &[!CANARY; 64]].concat();
     let Ok(same) = RawView::new(geometry, &moved[7..]) else { panic!("a longer buffer is no worse") };
-    let proxy = proxy::bin(&view);
-    let statistics = Statistics::of(&view);
-    if let (Ok(proxy), Ok(other)) = (&proxy, proxy::bin(&same)) {
-        assert_eq!(proxy.statistics(), &statistics);
-        let rendering = Rendering::automatic(&statistics, None);
-        let (one, two) = (proxy.render(&rendering), other.render(&rendering));
-        assert_eq!(one.map(|picture| picture.data).ok(), two.map(|picture| picture.data).ok());
-        develop(&view, &same, &rendering, cut, way);
+    for y in 0..geometry.height {
+        assert_eq!(unpacked(&view, y), unpacked(&same, y), "{geometry:?} depends on its neighbours");
     }
     Ok(())
+}
+
+/// Any numbers, or the nearest ones that can be.
+pub(crate) fn geometry(from: &mut Unstructured<'_>) -> Result<RawGeometry> {
+    let geometry = RawGeometry {
+        width: from.arbitrary::<u16>()?.into(),
+        height: from.arbitrary::<u16>()?.into(),
+        stride_bytes: from.arbitrary::<u16>()?.into(),
+        bits: from.arbitrary()?,
+        packing: *from.choose(&PACKINGS)?,
+        pattern: *from.choose(&PATTERNS)?,
+        black: from.arbitrary()?,
+        white: from.arbitrary()?,
+    };
+    Ok(if from.arbitrary()? { mended(geometry) } else { geometry })
+}
+
+/// The input's bytes; over again where the frame has more of them and that is wished.
+pub(crate) fn samples(geometry: &RawGeometry, bytes: &[u8], again: bool) -> Vec<u8> {
+    let needed = geometry.len_bytes().unwrap_or(0).min(1 << 20);
+    if !again || bytes.len() >= needed {
+        return bytes.to_vec();
+    }
+    let source = if bytes.is_empty() { &[0x5a] } else { bytes };
+    source.iter().copied().cycle().take(needed).collect()
 }
 
 /// The nearest geometry that has all numbers in their ranges.
@@ -121,42 +120,6 @@ fn mended(geometry: RawGeometry) -> RawGeometry {
     geometry
 }
 
-/// All tiers and levels: a level more, another address and another cut change nothing.
-fn develop(view: &RawView<'_>, moved: &RawView<'_>, rendering: &Rendering, cut: u32, way: u8) {
-    let geometry = *view.geometry();
-    let chosen = [Tier::Preview, Tier::Video, Tier::Still, Tier::Best][usize::from(way >> 1 & 3)];
-    let options = fused::Options { tier: chosen, clamp_defects: way & 8 != 0, sharpen: way & 16 != 0 };
-    let detected = Simd::detect();
-    let levels = Level::ALL.map(|level| detected.at_most(level));
-    let cut = cut % geometry.height;
-    let row_bytes = 3 * geometry.width as usize;
-    let whole = row_bytes * geometry.height as usize;
-    let mut pictures: Vec<Vec<u8>> = Vec::new();
-    for (simd, view) in [(levels[0], view), (levels[1], moved)] {
-        let Ok(plan) = tier::Plan::new(geometry, chosen, simd) else { panic!("the geometry was valid") };
-        let (mut scratch, mut out) = (plan.scratch(), vec![CANARY; whole + 64]);
-        let (top, bottom) = out[..whole].split_at_mut(row_bytes * cut as usize);
-        let strips = plan
-            .strip_with(&mut scratch, view, cut..geometry.height, bottom)
-            .and_then(|()| plan.strip_with(&mut scratch, view, 0..cut, top));
-        assert_eq!(strips, Ok(()));
-        assert!(out[whole..].iter().all(|byte| *byte == CANARY), "a strip wrote past its end");
-        pictures.push(out);
-        if let Ok(plan) = fused::Plan::new(geometry, rendering, options, simd) {
-            let mut out = vec![CANARY; whole + 64];
-            let strip = plan.strip_with(&mut plan.scratch(), view, 0..geometry.height, &mut out[..whole]);
-            assert_eq!(strip, Ok(()));
-            assert!(out[whole..].iter().all(|byte| *byte == CANARY), "a strip wrote past its end");
-            pictures.push(out);
-        }
-    }
-    let (baseline, best) = pictures.split_at(pictures.len() / 2);
-    assert!(
-        baseline == best,
-        "{chosen:?} of {geometry:?} depends on the level or on what lies beside the rows"
-    );
-}
-
 fn unpacked(view: &RawView<'_>, y: u32) -> Vec<u16> {
     let width = view.geometry().width as usize;
     let mut out = vec![0xc5c5; width + 64];
@@ -166,15 +129,17 @@ fn unpacked(view: &RawView<'_>, y: u32) -> Vec<u16> {
     out[32..32 + width].to_vec()
 }
 
+/// As [`geometry`] reads them, mended or as they are.
+pub(crate) fn geometry_seed(bits: u8, packing: u8, is_mended: bool) -> Vec<u8> {
+    vec![70, 0, 9, 0, 3, 0, bits, packing, 1, 16, 0, 0xff, 0xff, u8::from(is_mended)]
+}
+
 pub(crate) fn seeds() -> Vec<Vec<u8>> {
     let samples: Vec<u8> = (0..400_u16).flat_map(|code| code.wrapping_mul(163).to_le_bytes()).collect();
     let mut seeds = Vec::new();
     for (bits, packing) in [(8, 0), (10, 1), (16, 1), (10, 2), (12, 2), (14, 2)] {
         seeds.push([&[0, bits, packing], &samples[..]].concat());
-        for way in [1, 3 + 8, 5 + 16, 7 + 24] {
-            let size = [70, 0, 9, 0, 3, 0, bits, packing, way, 16, 0, 0xff, 0xff, 1, 4, 0, 0, 0, way];
-            seeds.push([&[1], &size[..], &samples[..200]].concat());
-        }
+        seeds.push([&[1], &geometry_seed(bits, packing, true)[..], &[1], &samples[..200]].concat());
     }
     seeds
 }
