@@ -40,8 +40,9 @@ pub fn list(root: &Path) -> Vec<Found> {
             let folder = entry.path();
             let label = fs::read_to_string(folder.join("name")).unwrap_or_default().trim().to_owned();
             let event = fs::read_to_string(folder.join("uevent")).unwrap_or_default();
-            let file = device_name(&event).map_or_else(|| format!("video{number}"), str::to_owned);
-            Some((number, Found { path: Path::new("/dev").join(file), label }))
+            let usual = || Path::new("/dev").join(format!("video{number}"));
+            let path = device_name(&event).and_then(under_dev).unwrap_or_else(usual);
+            Some((number, Found { path, label }))
         })
         .collect();
     found.sort_by_key(|(number, _)| *number);
@@ -60,7 +61,13 @@ pub fn usable(found: &[Found]) -> impl Iterator<Item = V4l2Camera> {
 /// The file of a device by its number, major and minor, under a sysfs mounted at `root`.
 pub fn device_file(root: &Path, (major, minor): (u32, u32)) -> Option<PathBuf> {
     let event = fs::read_to_string(root.join(format!("dev/char/{major}:{minor}/uevent"))).ok()?;
-    device_name(&event).map(|name| Path::new("/dev").join(name))
+    device_name(&event).and_then(under_dev)
+}
+
+/// The device file that the kernel names; `None` for a name that is empty or leads out of the devices' folder.
+pub(crate) fn under_dev(name: &str) -> Option<PathBuf> {
+    let inside = !name.is_empty() && name.split('/').all(|part| !matches!(part, "" | "." | ".."));
+    inside.then(|| Path::new("/dev").join(name))
 }
 
 /// The number of a `video` node; `None` for sub-devices, radios and what else the class holds.
@@ -74,7 +81,7 @@ fn number(name: &str) -> Option<u32> {
 
 /// The device file under `/dev`, as the kernel names it.
 fn device_name(event: &str) -> Option<&str> {
-    event.lines().find_map(|line| line.strip_prefix("DEVNAME=")).filter(|name| !name.is_empty())
+    event.lines().find_map(|line| line.strip_prefix("DEVNAME="))
 }
 
 #[cfg(test)]
@@ -106,6 +113,16 @@ mod tests {
         let paths: Vec<_> = found.iter().map(|found| found.path.to_str().unwrap()).collect();
         assert_eq!(paths, ["/dev/video0", "/dev/cameras/left", "/dev/video10"]);
         assert_eq!((found[0].label.as_str(), found[2].label.as_str()), ("", "rkisp1_mainpath"));
+    }
+
+    #[test]
+    fn names_that_lead_out_of_the_devices_folder_are_not_followed() {
+        let root = tempfile::tempdir().unwrap();
+        for (number, name) in ["/etc/passwd", "../etc/passwd", "a/../../b", "."].into_iter().enumerate() {
+            device(root.path(), &format!("video{number}"), &[("uevent", &format!("DEVNAME={name}\n"))]);
+        }
+        let paths: Vec<_> = list(root.path()).into_iter().map(|found| found.path).collect();
+        assert_eq!(paths, ["/dev/video0", "/dev/video1", "/dev/video2", "/dev/video3"].map(PathBuf::from));
     }
 
     #[test]

@@ -2,7 +2,7 @@
 //! <https://docs.kernel.org/core-api/kobject.html#uevents>
 
 use std::os::fd::{AsFd, AsRawFd, OwnedFd};
-use std::path::{Path, PathBuf};
+use std::path::PathBuf;
 use std::time::{Duration, Instant};
 
 use nix::errno::Errno;
@@ -12,6 +12,7 @@ use nix::sys::socket::{
 };
 
 use crate::camera::Camera;
+use crate::discovery;
 use crate::error::Error;
 use crate::open::{CameraName, open};
 
@@ -27,6 +28,33 @@ pub enum Change {
     Removed(PathBuf),
     /// So much happened that the kernel dropped messages: look at everything again.
     Overrun,
+}
+
+impl Change {
+    /// Reads a message of the kernel: a headline, then `KEY=value` words, each ended by a zero. `None` for other devices,
+    /// other changes, and files that would not be in the devices' folder.
+    pub fn read(message: &[u8]) -> Option<Self> {
+        let words =
+            message.split(|byte| *byte == 0).skip(1).filter_map(|word| std::str::from_utf8(word).ok());
+        let (mut action, mut subsystem, mut name) = ("", "", "");
+        for word in words {
+            match word.split_once('=') {
+                Some(("ACTION", value)) => action = value,
+                Some(("SUBSYSTEM", value)) => subsystem = value,
+                Some(("DEVNAME", value)) => name = value,
+                _ => {}
+            }
+        }
+        if !matches!(subsystem, "video4linux" | "media") {
+            return None;
+        }
+        let path = discovery::under_dev(name)?;
+        match action {
+            "add" => Some(Self::Added(path)),
+            "remove" => Some(Self::Removed(path)),
+            _ => None,
+        }
+    }
 }
 
 /// A subscription to such changes. Needs no privilege; in a container it may hear nothing.
@@ -81,7 +109,7 @@ impl Monitor {
             match recvfrom::<NetlinkAddr>(self.socket.as_raw_fd(), &mut message) {
                 Ok((length, sender)) => {
                     let from_kernel = sender.is_some_and(|sender| sender.pid() == 0);
-                    let change = message.get(..length).filter(|_| from_kernel).and_then(parse);
+                    let change = message.get(..length).filter(|_| from_kernel).and_then(Change::read);
                     if change.is_some() {
                         return Ok(change);
                     }
@@ -98,30 +126,6 @@ impl Monitor {
 fn refused(operation: &'static str, errno: Errno) -> Error {
     let camera = "the kernel's device messages".to_owned();
     Error::System { camera, operation, errno, detail: String::new() }
-}
-
-/// A message of the kernel: a headline, then `KEY=value` words, each ended by a zero. `None` for other devices and other
-/// changes.
-fn parse(message: &[u8]) -> Option<Change> {
-    let words = message.split(|byte| *byte == 0).skip(1).filter_map(|word| std::str::from_utf8(word).ok());
-    let (mut action, mut subsystem, mut name) = ("", "", "");
-    for word in words {
-        match word.split_once('=') {
-            Some(("ACTION", value)) => action = value,
-            Some(("SUBSYSTEM", value)) => subsystem = value,
-            Some(("DEVNAME", value)) => name = value,
-            _ => {}
-        }
-    }
-    if !matches!(subsystem, "video4linux" | "media") || name.is_empty() {
-        return None;
-    }
-    let path = Path::new("/dev").join(name);
-    match action {
-        "add" => Some(Change::Added(path)),
-        "remove" => Some(Change::Removed(path)),
-        _ => None,
-    }
 }
 
 /// Waits until a camera can be opened, at most `timeout`: after it was unplugged, or at boot. It is tried when a device
@@ -174,18 +178,33 @@ mod tests {
     #[test]
     fn cameras_that_come_and_go_are_told() {
         let video = PathBuf::from("/dev/video0");
-        assert_eq!(parse(&message("add", "video4linux", "video0")), Some(Change::Added(video.clone())));
-        assert_eq!(parse(&message("remove", "video4linux", "video0")), Some(Change::Removed(video)));
-        assert_eq!(parse(&message("add", "media", "media0")), Some(Change::Added("/dev/media0".into())));
+        assert_eq!(
+            Change::read(&message("add", "video4linux", "video0")),
+            Some(Change::Added(video.clone()))
+        );
+        assert_eq!(Change::read(&message("remove", "video4linux", "video0")), Some(Change::Removed(video)));
+        assert_eq!(
+            Change::read(&message("add", "media", "media0")),
+            Some(Change::Added("/dev/media0".into()))
+        );
     }
 
     #[test]
     fn other_devices_and_other_changes_are_not() {
-        assert_eq!(parse(&message("add", "block", "sda")), None);
-        assert_eq!(parse(&message("bind", "video4linux", "video0")), None);
-        assert_eq!(parse(&message("add", "video4linux", "")), None);
+        assert_eq!(Change::read(&message("add", "block", "sda")), None);
+        assert_eq!(Change::read(&message("bind", "video4linux", "video0")), None);
+        assert_eq!(Change::read(&message("add", "video4linux", "")), None);
         // What udev sends on begins otherwise and is not for us.
-        assert_eq!(parse(b"libudev\0\xfe\xed\xca\xfe"), None);
+        assert_eq!(Change::read(b"libudev\0\xfe\xed\xca\xfe"), None);
+    }
+
+    #[test]
+    fn names_that_lead_out_of_the_devices_folder_are_no_devices() {
+        for name in ["/form/x", "/dev/video0", "../etc/video0", "v4l/../../video0", ".", "./video0", ""] {
+            assert_eq!(Change::read(&message("add", "video4linux", name)), None, "{name}");
+        }
+        let nested = Change::read(&message("add", "video4linux", "cameras/left"));
+        assert_eq!(nested, Some(Change::Added("/dev/cameras/left".into())));
     }
 
     #[test]
@@ -206,7 +225,7 @@ mod tests {
     proptest! {
         #[test]
         fn no_message_panics(bytes: Vec<u8>) {
-            let _ = parse(&bytes);
+            let _ = Change::read(&bytes);
         }
     }
 }

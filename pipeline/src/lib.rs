@@ -18,6 +18,7 @@ pub mod metadata;
 pub mod name;
 pub mod owner;
 pub mod photo;
+pub mod protocol;
 pub mod raw_file;
 pub mod recovery;
 pub mod replay;

@@ -12,6 +12,7 @@ use super::device::{Device, Slot};
 use super::faults::Call;
 use super::node::Node;
 use crate::kernel::{Event, Filled, Grant, Import, Memory, Queue, Ready};
+use crate::machine::PROCFS;
 
 impl Queue for Node {
     fn request(&self, count: u32, memory: Memory, _: bool) -> nix::Result<Grant> {
@@ -130,9 +131,6 @@ impl Queue for Node {
         self.device().now
     }
 }
-
-/// Where the kernel mounts procfs.
-const PROCFS: &str = "/proc";
 
 /// The fake kernel cannot see who maps a memfd: it counts the descriptors of this process that lead to it.
 fn is_shared(slot: &Slot) -> bool {
