@@ -221,7 +221,10 @@ impl<'a> Bench<'a> {
                 Ok(filled) => return Ok(filled),
                 Err(nix::errno::Errno::EAGAIN) if !left.is_zero() => {}
                 Err(errno) => {
-                    return Err(Stop::fail(format!("no buffer came within {:?}: {errno}", self.effort.patience)));
+                    return Err(Stop::fail(format!(
+                        "no buffer came within {:?}: {errno}",
+                        self.effort.patience
+                    )));
                 }
             }
         }
@@ -254,7 +257,8 @@ impl<'a> Bench<'a> {
         let file = self.subject.roots.proc.join("self/maps");
         let text = std::fs::read_to_string(&file);
         let skipped = |error| Stop::Skip(format!("{} cannot be read: {error}", file.display()));
-        let is_frame = |line: &&str| ["/dev/video", "dmabuf", "memfd:"].iter().any(|name| line.contains(name));
+        let is_frame =
+            |line: &&str| ["/dev/video", "dmabuf", "memfd:"].iter().any(|name| line.contains(name));
         Ok(text.map_err(skipped)?.lines().filter(is_frame).count())
     }
 }
@@ -268,7 +272,9 @@ pub(super) fn fourccs(node: &dyn Video) -> Result<Vec<u32>, Stop> {
         match node.format_entry(index) {
             Ok(entry) => found.push(entry.fourcc),
             Err(nix::errno::Errno::EINVAL) => return Ok(found),
-            Err(errno) => return Err(Stop::fail(format!("VIDIOC_ENUM_FMT of index {index} is refused: {errno}"))),
+            Err(errno) => {
+                return Err(Stop::fail(format!("VIDIOC_ENUM_FMT of index {index} is refused: {errno}")));
+            }
         }
     }
     Err(Stop::fail(format!("VIDIOC_ENUM_FMT does not end: {LONGEST} formats")))
@@ -293,9 +299,10 @@ pub(super) fn media_of(kernel: &dyn Kernel, roots: &Roots, node: &Path) -> Optio
     let is_of = |path: &PathBuf| {
         let topology = kernel.media(path).and_then(|media| media.topology());
         topology.is_ok_and(|topology| {
-            topology.interfaces.iter().any(|interface| {
-                (u64::from(interface.major), u64::from(interface.minor)) == (major, minor)
-            })
+            topology
+                .interfaces
+                .iter()
+                .any(|interface| (u64::from(interface.major), u64::from(interface.minor)) == (major, minor))
         })
     };
     (0..32).map(|number| roots.dev.join(format!("media{number}"))).filter(|path| path.exists()).find(is_of)

@@ -55,8 +55,11 @@ impl Suite {
         if self.filters.is_empty() {
             return all;
         }
-        let mut wanted: Vec<&str> =
-            all.iter().filter(|check| self.filters.iter().any(|f| matches(f, check.id))).map(|c| c.id).collect();
+        let mut wanted: Vec<&str> = all
+            .iter()
+            .filter(|check| self.filters.iter().any(|f| matches(f, check.id)))
+            .map(|c| c.id)
+            .collect();
         // Backwards, since a check rests on earlier ones only.
         for check in all.iter().rev() {
             if wanted.contains(&check.id) {
@@ -195,9 +198,7 @@ mod tests {
         fn panics(_: &mut Bench<'_>) -> super::super::Checked {
             Err(Stop::fail(format!("{}", [1].iter().nth(usize::MAX).copied().unwrap_or_default())))
         }
-        let subject = Subject::camera("none", || {
-            Err(crate::Error::Gone { camera: "none".to_owned() })
-        });
+        let subject = Subject::camera("none", || Err(crate::Error::Gone { camera: "none".to_owned() }));
         let expected = Expected { check: "a.b.c".to_owned(), reason: "known".to_owned(), link: None };
         let suite = Suite { expected: vec![expected], ..Suite::default() };
         let verdict = |id, run| {

@@ -261,7 +261,6 @@ fn sample_at(format: YuvFormat, plane: usize, place: usize) -> (usize, usize) {
     }
 }
 
-
 #[cfg(test)]
 mod tests {
     use super::*;

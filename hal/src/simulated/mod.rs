@@ -230,6 +230,9 @@ impl Camera for VirtualCamera {
             }
             Delivery::Timeout => Ok(Dequeued::Timeout),
             Delivery::Starved => Ok(Dequeued::Starved),
+            Delivery::Stalled => {
+                Err(Error::Stalled { camera: self.info.id.clone(), waited: stream::PATIENCE })
+            }
             Delivery::Gone => {
                 self.gone = true;
                 self.here().map(|()| Dequeued::Timeout)

@@ -12,7 +12,12 @@ use crate::kernel::{Import, Memory, Video};
 use crate::memory::Buffer;
 
 pub(super) const CHECKS: &[Check] = &[
-    Check::new("buffers.request.some", "two buffers that are asked for are given, or more", page::REQBUFS, some),
+    Check::new(
+        "buffers.request.some",
+        "two buffers that are asked for are given, or more",
+        page::REQBUFS,
+        some,
+    ),
     Check::new(
         "buffers.request.one",
         "a request for one buffer is answered with as many as streaming needs",
@@ -184,7 +189,8 @@ fn none_frees(bench: &mut Bench<'_>) -> Checked {
 fn again(bench: &mut Bench<'_>) -> Checked {
     let (node, _, _) = bench.allocated(2)?;
     for round in 0..bench.effort.restarts {
-        let grant = works(&format!("VIDIOC_REQBUFS in round {round}"), node.request(3, Memory::Driver, false))?;
+        let grant =
+            works(&format!("VIDIOC_REQBUFS in round {round}"), node.request(3, Memory::Driver, false))?;
         require(grant.count >= 2, || format!("{} buffers in round {round}", grant.count))?;
     }
     Ok(())
@@ -322,7 +328,8 @@ fn export_outlives(bench: &mut Bench<'_>) -> Checked {
         }
         Err(Errno::EBUSY) => {
             drop(buffer);
-            works("VIDIOC_REQBUFS(0) when nothing is mapped", node.request(0, Memory::Driver, false)).map(|_| ())
+            works("VIDIOC_REQBUFS(0) when nothing is mapped", node.request(0, Memory::Driver, false))
+                .map(|_| ())
         }
         Err(errno) => Err(Stop::fail(format!("VIDIOC_REQBUFS(0) is refused: {errno}"))),
     }

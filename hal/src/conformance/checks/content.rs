@@ -20,11 +20,16 @@ macro_rules! raw {
             concat!("content.raw.", $id),
             concat!("a frame of the raw format ", $id, " is the picture that the device was told to show"),
             page::BAYER,
-            |bench| picture(bench, PixelFormat::Raw(RawFormat {
-                pattern: $pattern,
-                bits: $bits,
-                packing: Packing::$packing,
-            })),
+            |bench| {
+                picture(
+                    bench,
+                    PixelFormat::Raw(RawFormat {
+                        pattern: $pattern,
+                        bits: $bits,
+                        packing: Packing::$packing,
+                    }),
+                )
+            },
         )
         .after(FRAMES)
     };
@@ -43,7 +48,8 @@ macro_rules! yuv {
 }
 
 pub(super) const CHECKS: &[Check] = &[
-    Check::new("content.frame.not-flat", "a frame is not one value all over", page::FRAME, not_flat).after(FRAMES),
+    Check::new("content.frame.not-flat", "a frame is not one value all over", page::FRAME, not_flat)
+        .after(FRAMES),
     Check::new(
         "content.frame.range",
         "no sample has bits above those of its format",
@@ -51,16 +57,17 @@ pub(super) const CHECKS: &[Check] = &[
         sample_range,
     )
     .after(FRAMES),
-    Check::new("content.frame.changes", "each frame of a moving scene is a picture of its own", page::FRAME, changes)
-        .after(FRAMES),
-    Check::new("content.frame.still", "two frames of a still scene are the same", page::FRAME, still).after(FRAMES),
     Check::new(
-        "content.rows.longer",
-        "with longer rows the picture is the same",
-        page::PIX,
-        longer_rows,
+        "content.frame.changes",
+        "each frame of a moving scene is a picture of its own",
+        page::FRAME,
+        changes,
     )
-    .after(&["formats.set.longer-rows", "streaming.frames.come"]),
+    .after(FRAMES),
+    Check::new("content.frame.still", "two frames of a still scene are the same", page::FRAME, still)
+        .after(FRAMES),
+    Check::new("content.rows.longer", "with longer rows the picture is the same", page::PIX, longer_rows)
+        .after(&["formats.set.longer-rows", "streaming.frames.come"]),
     Check::new(
         "content.rows.padding",
         "bytes behind a row's samples are not part of another row",
@@ -110,8 +117,13 @@ pub(super) const CHECKS: &[Check] = &[
     yuv!("nv61", Nv61),
     yuv!("yuv420", Yuv420),
     yuv!("yvu420", Yvu420),
-    Check::new("content.jpeg.whole", "a JPEG frame is a whole picture of the mode's size", page::JPEG, jpeg_whole)
-        .after(FRAMES),
+    Check::new(
+        "content.jpeg.whole",
+        "a JPEG frame is a whole picture of the mode's size",
+        page::JPEG,
+        jpeg_whole,
+    )
+    .after(FRAMES),
 ];
 
 fn not_flat(bench: &mut Bench<'_>) -> Checked {
@@ -123,9 +135,8 @@ fn not_flat(bench: &mut Bench<'_>) -> Checked {
 
 fn sample_range(bench: &mut Bench<'_>) -> Checked {
     let modes = bench.modes()?;
-    let unpacked = |mode: &&Mode| {
-        mode.format.raw().is_some_and(|raw| raw.packing == Packing::Le16 && raw.bits < 16)
-    };
+    let unpacked =
+        |mode: &&Mode| mode.format.raw().is_some_and(|raw| raw.packing == Packing::Le16 && raw.bits < 16);
     let Some(mode) = modes.iter().rfind(unpacked).copied() else {
         return Err(Stop::NotSupported("no mode has bits to spare".to_owned()));
     };
@@ -243,7 +254,9 @@ fn padding(bench: &mut Bench<'_>) -> Checked {
     let (samples, behind) = rows(bench, 128)?;
     let spilled = samples.iter().skip(1).zip(&behind).position(|(next, padding)| {
         // A picture written with the wrong row length continues behind its row.
-        padding.len() >= 32 && padding[..32] == next[..32.min(next.len())] && next[..32].iter().any(|b| *b != 0)
+        padding.len() >= 32
+            && padding[..32] == next[..32.min(next.len())]
+            && next[..32].iter().any(|b| *b != 0)
     });
     let flat: HashSet<&[u8]> = behind.iter().map(|padding| &padding[..]).collect();
     require(spilled.is_none() || flat.len() == 1, || format!("row {spilled:?} goes on behind its end"))

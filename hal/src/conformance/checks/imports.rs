@@ -107,7 +107,11 @@ fn queue_told(bench: &mut Bench<'_>) -> Checked {
         Err(stop) => return Err(stop),
     };
     require(given == told.imports(), || {
-        format!("the capabilities are {:#x}, the queue is {}", told.capabilities, if given { "given" } else { "refused" })
+        format!(
+            "the capabilities are {:#x}, the queue is {}",
+            told.capabilities,
+            if given { "given" } else { "refused" }
+        )
     })
 }
 
@@ -226,4 +230,3 @@ fn slots_keep_memory(bench: &mut Bench<'_>) -> Checked {
     }
     Ok(())
 }
-

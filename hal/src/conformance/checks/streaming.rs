@@ -17,8 +17,13 @@ pub(super) const CHECKS: &[Check] = &[
         page::STREAMON,
         on_without_buffers,
     ),
-    Check::new("streaming.on.works", "a stream with all its buffers queued goes on", page::STREAMON, on_works)
-        .after(&["buffers.request.some"]),
+    Check::new(
+        "streaming.on.works",
+        "a stream with all its buffers queued goes on",
+        page::STREAMON,
+        on_works,
+    )
+    .after(&["buffers.request.some"]),
     Check::new(
         "streaming.on.twice",
         "switching a stream on that is on does nothing",
@@ -41,8 +46,13 @@ pub(super) const CHECKS: &[Check] = &[
     .after(&["streaming.on.works"]),
     Check::new("streaming.frames.come", "filled buffers come, one after the other", page::QBUF, frames_come)
         .after(&["streaming.on.works"]),
-    Check::new("streaming.frames.own", "a buffer that comes is one that was queued", page::BUFFER, frames_own)
-        .after(&["streaming.frames.come"]),
+    Check::new(
+        "streaming.frames.own",
+        "a buffer that comes is one that was queued",
+        page::BUFFER,
+        frames_own,
+    )
+    .after(&["streaming.frames.come"]),
     Check::new(
         "streaming.frames.in-turn",
         "buffers are filled in the order in which they were queued",
@@ -57,15 +67,15 @@ pub(super) const CHECKS: &[Check] = &[
         frames_whole,
     )
     .after(&["streaming.frames.come"]),
+    Check::new("streaming.frames.within", "no frame is longer than its buffer", page::BUFFER, frames_within)
+        .after(&["streaming.frames.come"]),
     Check::new(
-        "streaming.frames.within",
-        "no frame is longer than its buffer",
+        "streaming.frames.good",
+        "frames of an undisturbed stream are not marked as bad",
         page::BUFFER,
-        frames_within,
+        good,
     )
     .after(&["streaming.frames.come"]),
-    Check::new("streaming.frames.good", "frames of an undisturbed stream are not marked as bad", page::BUFFER, good)
-        .after(&["streaming.frames.come"]),
     Check::new(
         "streaming.frames.returned",
         "a buffer that came is not still queued by its flags",
@@ -73,8 +83,13 @@ pub(super) const CHECKS: &[Check] = &[
         frames_returned,
     )
     .after(&["streaming.frames.come"]),
-    Check::new("streaming.sequence.first", "the first frame of a stream has number 0", page::BUFFER, sequence_first)
-        .after(&["streaming.frames.come"]),
+    Check::new(
+        "streaming.sequence.first",
+        "the first frame of a stream has number 0",
+        page::BUFFER,
+        sequence_first,
+    )
+    .after(&["streaming.frames.come"]),
     Check::new("streaming.sequence.rises", "each frame has a higher number", page::BUFFER, sequence_rises)
         .after(&["streaming.frames.come"]),
     Check::new(
@@ -91,8 +106,13 @@ pub(super) const CHECKS: &[Check] = &[
         timestamp_clock,
     )
     .after(&["streaming.frames.come"]),
-    Check::new("streaming.timestamp.rises", "each frame has a later timestamp", page::BUFFER, timestamp_rises)
-        .after(&["streaming.frames.come"]),
+    Check::new(
+        "streaming.timestamp.rises",
+        "each frame has a later timestamp",
+        page::BUFFER,
+        timestamp_rises,
+    )
+    .after(&["streaming.frames.come"]),
     Check::new(
         "streaming.timestamp.now",
         "a timestamp is no older than a second, and at most a frame ahead",
@@ -123,10 +143,20 @@ pub(super) const CHECKS: &[Check] = &[
         poll_off,
     )
     .after(&["buffers.request.some"]),
-    Check::new("streaming.dequeue.empty", "with nothing filled, EAGAIN is the answer", page::QBUF, dequeue_empty)
-        .after(&["streaming.on.works"]),
-    Check::new("streaming.depth.one", "a stream goes on with one buffer, or as few as the driver takes", page::QBUF, depth::<1>)
-        .after(&["streaming.frames.come"]),
+    Check::new(
+        "streaming.dequeue.empty",
+        "with nothing filled, EAGAIN is the answer",
+        page::QBUF,
+        dequeue_empty,
+    )
+    .after(&["streaming.on.works"]),
+    Check::new(
+        "streaming.depth.one",
+        "a stream goes on with one buffer, or as few as the driver takes",
+        page::QBUF,
+        depth::<1>,
+    )
+    .after(&["streaming.frames.come"]),
     Check::new("streaming.depth.two", "a stream goes on with two buffers", page::QBUF, depth::<2>)
         .after(&["streaming.frames.come"]),
     Check::new("streaming.depth.three", "a stream goes on with three buffers", page::QBUF, depth::<3>)
@@ -170,8 +200,13 @@ pub(super) const CHECKS: &[Check] = &[
         other_busy,
     )
     .after(&["streaming.on.works", "identity.open.twice"]),
-    Check::new("streaming.every.format", "every listed format of the camera streams", page::TRAIT, every_format)
-        .after(&["formats.configure.exact"]),
+    Check::new(
+        "streaming.every.format",
+        "every listed format of the camera streams",
+        page::TRAIT,
+        every_format,
+    )
+    .after(&["formats.configure.exact"]),
 ];
 
 const DEPTH: u32 = 4;
@@ -223,7 +258,8 @@ fn frames_own(bench: &mut Bench<'_>) -> Checked {
     let mut queued: Vec<bool> = vec![true; count as usize];
     for _ in 0..count {
         let filled = bench.filled(&*node)?;
-        let mine = queued.get_mut(filled.index as usize).is_some_and(|queued| std::mem::replace(queued, false));
+        let mine =
+            queued.get_mut(filled.index as usize).is_some_and(|queued| std::mem::replace(queued, false));
         require(mine, || format!("buffer {} came, which was not queued", filled.index))?;
     }
     Ok(())
@@ -313,7 +349,9 @@ fn sequence_each_start(bench: &mut Bench<'_>) -> Checked {
 fn timestamp_clock(bench: &mut Bench<'_>) -> Checked {
     for filled in frames(bench, FEW)? {
         let clock = filled.flags & raw::V4L2_BUF_FLAG_TIMESTAMP_MASK;
-        require(clock == raw::V4L2_BUF_FLAG_TIMESTAMP_MONOTONIC, || format!("the flags are {:#x}", filled.flags))?;
+        require(clock == raw::V4L2_BUF_FLAG_TIMESTAMP_MONOTONIC, || {
+            format!("the flags are {:#x}", filled.flags)
+        })?;
     }
     Ok(())
 }
