@@ -201,7 +201,7 @@ impl<'a> Bench<'a> {
     pub(super) fn node_streaming(&self, count: u32) -> Result<(Box<dyn Video>, Format, u32), Stop> {
         let (node, format, count) = self.allocated(count)?;
         for index in 0..count {
-            works("VIDIOC_QBUF", node.queue(index, None))?;
+            works("VIDIOC_QBUF", node.queue(index, &[]))?;
         }
         works("VIDIOC_STREAMON", node.stream_on())?;
         Ok((node, format, count))
@@ -236,7 +236,7 @@ impl<'a> Bench<'a> {
         let mut all = Vec::new();
         for _ in 0..count {
             let filled = self.filled(node)?;
-            works("VIDIOC_QBUF", node.queue(filled.index, None))?;
+            works("VIDIOC_QBUF", node.queue(filled.index, &[]))?;
             all.push(filled);
         }
         Ok(all)
@@ -261,6 +261,13 @@ impl<'a> Bench<'a> {
             |line: &&str| ["/dev/video", "dmabuf", "memfd:"].iter().any(|name| line.contains(name));
         Ok(text.map_err(skipped)?.lines().filter(is_frame).count())
     }
+}
+
+/// Bytes of the first memory plane of a buffer of the driver.
+#[track_caller]
+pub(super) fn length_of(node: &dyn Video, index: u32) -> Result<usize, Stop> {
+    let lengths = works("VIDIOC_QUERYBUF", node.lengths(index, Memory::Driver))?;
+    lengths.first().copied().ok_or_else(|| Stop::fail(format!("buffer {index} has no memory plane")))
 }
 
 /// The pixel formats that a node lists.

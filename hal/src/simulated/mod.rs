@@ -170,6 +170,7 @@ impl Camera for VirtualCamera {
             width,
             height,
             stride_bytes,
+            separate: None,
             size_bytes,
             slots,
             held,

@@ -4,7 +4,7 @@ use std::collections::HashSet;
 
 use super::page;
 use crate::camera::{Mode, StreamRequest};
-use crate::conformance::bench::Bench;
+use crate::conformance::bench::{Bench, length_of};
 use crate::conformance::{Check, Checked, Stop, require, works};
 use crate::format::CfaPattern::{Bggr, Gbrg, Grbg, Rggb};
 use crate::format::{Packing, PixelFormat, RawFormat, YuvFormat};
@@ -117,6 +117,12 @@ pub(super) const CHECKS: &[Check] = &[
     yuv!("nv61", Nv61),
     yuv!("yuv420", Yuv420),
     yuv!("yvu420", Yvu420),
+    yuv!("nv24", Nv24),
+    yuv!("nv42", Nv42),
+    yuv!("yuv422", Yuv422),
+    yuv!("yvu422", Yvu422),
+    yuv!("yuv444", Yuv444),
+    yuv!("yvu444", Yvu444),
     Check::new(
         "content.jpeg.whole",
         "a JPEG frame is a whole picture of the mode's size",
@@ -197,7 +203,8 @@ fn picture(bench: &mut Bench<'_>, format: PixelFormat) -> Checked {
         return Err(Stop::Skip("what the device must show is not known in this format".to_owned()));
     };
     let bytes = frame.read()?;
-    match oracle.difference(&config, &bytes) {
+    let memories: Vec<&[u8]> = (0..bytes.memories()).map(|index| bytes.memory(index)).collect();
+    match oracle.difference(&config, &memories) {
         Some(difference) => Err(Stop::fail(format!("frame {}: {difference}", frame.sequence()))),
         None => Ok(()),
     }
@@ -223,15 +230,15 @@ fn rows(bench: &Bench<'_>, longer: u32) -> Result<Rows, Stop> {
     }
     let grant = works("VIDIOC_REQBUFS", node.request(3, Memory::Driver, false))?;
     for index in 0..grant.count {
-        works("VIDIOC_QBUF", node.queue(index, None))?;
+        works("VIDIOC_QBUF", node.queue(index, &[]))?;
     }
     works("VIDIOC_STREAMON", node.stream_on())?;
     let filled = bench.filled(&*node)?;
-    let length = works("VIDIOC_QUERYBUF", node.length(filled.index, Memory::Driver))?;
-    let file = works("VIDIOC_EXPBUF", node.export(filled.index))?;
+    let length = length_of(&*node, filled.index)?;
+    let file = works("VIDIOC_EXPBUF", node.export(filled.index, 0))?;
     let buffer = Buffer::from_exported(file, length, bench.subject.name.clone())?;
     let bytes = buffer.read()?;
-    let all = bytes.get(filled.offset as usize..).unwrap_or_default().chunks(got as usize);
+    let all = bytes.get(filled.planes[0].offset as usize..).unwrap_or_default().chunks(got as usize);
     let all: Vec<&[u8]> = all.take(set.height as usize).collect();
     let samples = all.iter().map(|row| row[..row_bytes.min(row.len())].to_vec()).collect();
     let behind = all.iter().map(|row| row.get(row_bytes..).unwrap_or_default().to_vec()).collect();

@@ -175,7 +175,7 @@ fn queue(bench: &mut Bench<'_>) -> Checked {
     for _ in 0..bench.effort.frames {
         let filled = bench.filled(&*node)?;
         let begun = Instant::now();
-        works("VIDIOC_QBUF", node.queue(filled.index, None))?;
+        works("VIDIOC_QBUF", node.queue(filled.index, &[]))?;
         times.push(begun.elapsed());
     }
     bench.measured("VIDIOC_QBUF", times.clone());

@@ -6,7 +6,7 @@ use nix::errno::Errno;
 use v4l2r::bindings as raw;
 
 use super::page;
-use crate::conformance::bench::Bench;
+use crate::conformance::bench::{Bench, length_of};
 use crate::conformance::{Check, Checked, Stop, refused, require, works};
 use crate::kernel::{Filled, Memory};
 
@@ -236,7 +236,7 @@ fn off_returns(bench: &mut Bench<'_>) -> Checked {
     let (node, _, count) = bench.node_streaming(DEPTH)?;
     works("VIDIOC_STREAMOFF", node.stream_off())?;
     for index in 0..count {
-        works(&format!("VIDIOC_QBUF of buffer {index}"), node.queue(index, None))?;
+        works(&format!("VIDIOC_QBUF of buffer {index}"), node.queue(index, &[]))?;
     }
     Ok(())
 }
@@ -283,7 +283,7 @@ fn frames_whole(bench: &mut Bench<'_>) -> Checked {
     let planes = known.planes(format.width, format.height, stride);
     let needed = planes.iter().map(|plane| plane.end()).max().unwrap_or(1);
     for filled in bench.filled_in_turn(&*node, FEW)? {
-        let bytes = (filled.bytes_used as usize).saturating_sub(filled.offset as usize);
+        let bytes = (filled.planes[0].bytes_used as usize).saturating_sub(filled.planes[0].offset as usize);
         require(bytes >= needed, || format!("frame {} has {bytes} bytes of {needed}", filled.sequence))?;
     }
     Ok(())
@@ -291,10 +291,10 @@ fn frames_whole(bench: &mut Bench<'_>) -> Checked {
 
 fn frames_within(bench: &mut Bench<'_>) -> Checked {
     let (node, _, _) = bench.node_streaming(DEPTH)?;
-    let length = works("VIDIOC_QUERYBUF", node.length(0, Memory::Driver))?;
+    let length = length_of(&*node, 0)?;
     for filled in bench.filled_in_turn(&*node, FEW)? {
-        require(filled.bytes_used as usize <= length, || {
-            format!("frame {} has {} bytes in a buffer of {length}", filled.sequence, filled.bytes_used)
+        require(filled.planes[0].bytes_used as usize <= length, || {
+            format!("frame {} has {} bytes in a buffer of {length}", filled.sequence, filled.planes[0].bytes_used)
         })?;
     }
     Ok(())
@@ -336,11 +336,11 @@ fn sequence_each_start(bench: &mut Bench<'_>) -> Checked {
         bench.filled_in_turn(&*node, 2)?;
         works("VIDIOC_STREAMOFF", node.stream_off())?;
         for index in 0..count {
-            works("VIDIOC_QBUF", node.queue(index, None))?;
+            works("VIDIOC_QBUF", node.queue(index, &[]))?;
         }
         works("VIDIOC_STREAMON", node.stream_on())?;
         let first = bench.filled(&*node)?;
-        works("VIDIOC_QBUF", node.queue(first.index, None))?;
+        works("VIDIOC_QBUF", node.queue(first.index, &[]))?;
         require(first.sequence == 0, || format!("the stream begins again with {}", first.sequence))?;
     }
     Ok(())
@@ -373,7 +373,7 @@ fn timestamp_now(bench: &mut Bench<'_>) -> Checked {
     for _ in 0..FEW {
         let filled = bench.filled(&*node)?;
         let now = node.now();
-        works("VIDIOC_QBUF", node.queue(filled.index, None))?;
+        works("VIDIOC_QBUF", node.queue(filled.index, &[]))?;
         let near = filled.timestamp <= now + AHEAD && now.saturating_sub(filled.timestamp) <= AGE;
         require(near, || format!("it is {now:?}, the timestamp is {:?}", filled.timestamp))?;
     }
@@ -393,7 +393,7 @@ fn poll_filled(bench: &mut Bench<'_>) -> Checked {
         let ready = works("poll", node.wait(bench.effort.patience))?;
         if ready.filled && !ready.fault {
             let filled = works("VIDIOC_DQBUF behind poll", node.dequeue(Memory::Driver))?;
-            works("VIDIOC_QBUF", node.queue(filled.index, None))?;
+            works("VIDIOC_QBUF", node.queue(filled.index, &[]))?;
         } else if ready.event {
             let _ = node.event();
         } else {
@@ -451,7 +451,7 @@ fn restart_loop(bench: &mut Bench<'_>) -> Checked {
         bench.filled(&*node)?;
         works("VIDIOC_STREAMOFF", node.stream_off())?;
         for index in 0..count {
-            works("VIDIOC_QBUF", node.queue(index, None))?;
+            works("VIDIOC_QBUF", node.queue(index, &[]))?;
         }
         works("VIDIOC_STREAMON", node.stream_on())?;
     }
@@ -462,7 +462,7 @@ fn restart_unused(bench: &mut Bench<'_>) -> Checked {
     let (node, _, count) = bench.node_streaming(DEPTH)?;
     works("VIDIOC_STREAMOFF", node.stream_off())?;
     for index in 0..count {
-        works("VIDIOC_QBUF", node.queue(index, None))?;
+        works("VIDIOC_QBUF", node.queue(index, &[]))?;
     }
     works("VIDIOC_STREAMON", node.stream_on())?;
     bench.filled(&*node).map(|_| ())
