@@ -8,6 +8,7 @@ use super::oracle::Scene;
 use super::vivid::Vivid;
 use crate::camera::Camera;
 use crate::error::Error;
+use crate::hotplug::Monitor;
 use crate::kernel::Kernel;
 use crate::memory::{self, Source};
 use crate::open::CameraName;
@@ -105,6 +106,7 @@ pub struct Subject {
     pub(super) scene: Option<Arc<dyn Scene>>,
     pub(super) memory: Vec<(&'static str, Source)>,
     pub(super) roots: Roots,
+    pub(super) monitor: fn() -> Result<Monitor, Error>,
     /// It is a device of this machine, so that hotplug and sysfs know it.
     pub(super) real: bool,
 }
@@ -131,6 +133,7 @@ impl Subject {
             scene: None,
             memory: Vec::new(),
             roots,
+            monitor: Monitor::new,
             real: false,
         }
     }
@@ -203,6 +206,21 @@ impl Subject {
     /// What it is called.
     pub fn name(&self) -> &str {
         &self.name
+    }
+
+    /// The same device seen through another camera.
+    #[must_use]
+    pub fn with_camera(
+        self,
+        open: impl Fn() -> Result<Box<dyn Camera>, Error> + Send + Sync + 'static,
+    ) -> Self {
+        Self { open: Arc::new(open), ..self }
+    }
+
+    /// The same device with another source of the machine's messages.
+    #[must_use]
+    pub fn with_monitor(self, monitor: fn() -> Result<Monitor, Error>) -> Self {
+        Self { monitor, ..self }
     }
 
     /// The same device with other knowledge of the picture that it must show.

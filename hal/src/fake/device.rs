@@ -8,101 +8,10 @@ use nix::errno::Errno;
 use v4l2r::bindings;
 
 use super::faults::{Call, Fault, Faults};
+use super::model::{Model, nearest};
 use super::picture::picture;
-use crate::kernel::{
-    Control, ControlKind, Event, Fill, Filled, Format, Fraction, Identity, MOST_PLANES, Memory, Rectangle,
-    SizeEntry,
-};
+use crate::kernel::{Event, Fill, Filled, Format, Fraction, MOST_PLANES, Memory, Rectangle};
 use crate::memory::Mapping;
-
-/// What a camera is made of.
-#[derive(Clone, Debug)]
-pub struct Model {
-    /// What it says that it is.
-    pub identity: Identity,
-    /// Its pixel formats.
-    pub fourccs: Vec<[u8; 4]>,
-    /// Its sizes, for every format.
-    pub sizes: Vec<SizeEntry>,
-    /// Times from frame to frame that it lists; it begins with the first.
-    pub intervals: Vec<Fraction>,
-    /// Bytes that a row has beyond its samples.
-    pub row_padding: u32,
-    /// Bytes that every memory has before its picture; only on a multi-planar queue.
-    pub data_offset: u32,
-    /// `V4L2_BUF_CAP_*`.
-    pub buffer_capabilities: u32,
-    /// The most buffers that it gives.
-    pub most_buffers: u32,
-    /// Its controls.
-    pub controls: Vec<Control>,
-    /// `V4L2_EVENT_*` that it has.
-    pub events: Vec<u32>,
-    /// The whole sensor; what is cropped is a part of it.
-    pub sensor: Rectangle,
-}
-
-impl Model {
-    /// A camera like `vivid`: raw in three depths, 30 frames a second, memory of its own or imported.
-    pub fn raw() -> Self {
-        let capabilities =
-            bindings::V4L2_CAP_VIDEO_CAPTURE | bindings::V4L2_CAP_STREAMING | bindings::V4L2_CAP_DEVICE_CAPS;
-        Self {
-            identity: Identity {
-                driver: "fake".to_owned(),
-                card: "Fake camera".to_owned(),
-                bus_info: "platform:fake-000".to_owned(),
-                capabilities,
-                device_caps: capabilities,
-            },
-            fourccs: vec![*b"RGGB", *b"BG10", *b"RG12"],
-            sizes: vec![SizeEntry::Discrete(64, 48), SizeEntry::Discrete(32, 24)],
-            intervals: [30, 10, 60].map(|denominator| Fraction { numerator: 1, denominator }).to_vec(),
-            row_padding: 0,
-            data_offset: 0,
-            buffer_capabilities: bindings::V4L2_BUF_CAP_SUPPORTS_MMAP
-                | bindings::V4L2_BUF_CAP_SUPPORTS_DMABUF
-                | bindings::V4L2_BUF_CAP_SUPPORTS_ORPHANED_BUFS,
-            most_buffers: 32,
-            controls: vec![
-                control(bindings::V4L2_CID_EXPOSURE_ABSOLUTE, "Exposure Time, Absolute", (1, 10_000, 100)),
-                control(bindings::V4L2_CID_ANALOGUE_GAIN, "Analogue Gain", (0, 255, 0)),
-            ],
-            events: vec![
-                bindings::V4L2_EVENT_SOURCE_CHANGE,
-                bindings::V4L2_EVENT_EOS,
-                bindings::V4L2_EVENT_CTRL,
-            ],
-            sensor: Rectangle { left: 0, top: 0, width: 64, height: 48 },
-        }
-    }
-
-    /// A camera like those on USB: YUYV and MJPEG.
-    pub fn usb() -> Self {
-        Self { fourccs: vec![*b"YUYV", *b"MJPG"], ..Self::raw() }
-    }
-
-    /// A camera like `vivid` with a multi-planar queue: each colour plane has a memory of its own, or all have one.
-    pub fn separate() -> Self {
-        let fourccs = [*b"NM12", *b"NM21", *b"NM16", *b"NM61", *b"YM12", *b"YM21", *b"YM16", *b"YM61"];
-        let one_memory = [*b"NV12", *b"NV16", *b"YU12"];
-        Self { fourccs: [&fourccs[..], &one_memory].concat(), ..Self::raw() }.planar()
-    }
-
-    /// The same with a multi-planar queue.
-    #[must_use]
-    pub fn planar(mut self) -> Self {
-        for capabilities in [&mut self.identity.capabilities, &mut self.identity.device_caps] {
-            *capabilities &= !bindings::V4L2_CAP_VIDEO_CAPTURE;
-            *capabilities |= bindings::V4L2_CAP_VIDEO_CAPTURE_MPLANE;
-        }
-        self
-    }
-}
-
-fn control(id: u32, name: &str, (min, max, default): (i64, i64, i64)) -> Control {
-    Control { id, name: name.to_owned(), kind: ControlKind::Integer, min, max, step: 1, default, flags: 0 }
-}
 
 /// A buffer of the queue.
 #[derive(Debug)]
@@ -124,8 +33,12 @@ pub(super) struct Device {
     pub(super) memory: Memory,
     /// The open file that made the buffers.
     pub(super) owner: Option<u64>,
-    pub(super) subscribed: Vec<u32>,
-    pub(super) events: VecDeque<Event>,
+    /// Which open file asked for which events, and of which control.
+    pub(super) subscribed: Vec<(u64, u32, u32)>,
+    /// Events that are there, each for one open file or for whoever asks first.
+    pub(super) events: VecDeque<(Option<u64>, Event)>,
+    /// The open file that has the recording priority.
+    pub(super) recorder: Option<u64>,
     pub(super) filled: VecDeque<Filled>,
     /// Buffers to fill, in the order in which they were queued.
     pub(super) waiting: VecDeque<u32>,
@@ -151,11 +64,12 @@ impl Device {
         let values = model.controls.iter().map(|control| (control.id, control.default)).collect();
         let crop = model.sensor;
         let interval = model.intervals.first().copied().unwrap_or(Fraction { numerator: 1, denominator: 1 });
+        let format = nearest(&model, &Format::default()).unwrap_or_default();
         Self {
             model,
             interval,
             faults: Faults::default(),
-            format: Format::default(),
+            format,
             values,
             crop,
             slots: Vec::new(),
@@ -163,6 +77,7 @@ impl Device {
             owner: None,
             subscribed: Vec::new(),
             events: VecDeque::new(),
+            recorder: None,
             filled: VecDeque::new(),
             waiting: VecDeque::new(),
             now: Duration::from_secs(1000),
@@ -198,6 +113,11 @@ impl Device {
         self.gone = true;
         self.waiting.clear();
         self.filled.clear();
+    }
+
+    pub(super) fn behave(&mut self) {
+        self.faults = Faults::default();
+        self.skew = Duration::ZERO;
     }
 
     pub(super) fn is_gone(&self) -> bool {
@@ -252,9 +172,9 @@ impl Device {
         }
     }
 
-    /// Lets time pass until a frame or an event is there, or until `end`.
-    pub(super) fn run(&mut self, end: Duration) {
-        while self.filled.is_empty() && self.events.is_empty() && !self.gone && !self.failed {
+    /// Lets time pass until a frame is there or an event for this open file, or until `end`.
+    pub(super) fn run(&mut self, end: Duration, file: u64) {
+        while self.filled.is_empty() && !self.has_event(file) && !self.gone && !self.failed {
             if !self.streaming || self.stalled || self.ended || self.due > end {
                 self.now = self.now.max(end);
                 return;
@@ -304,7 +224,7 @@ impl Device {
                 }
                 Fault::Stray(index) => self.filled.push_back(self.describe(index, 0, None)),
                 Fault::Unplug => return self.unplug(),
-                Fault::Tell(event) => self.events.push_back(event),
+                Fault::Tell(event) => self.events.push_back((None, event)),
                 Fault::Last => {
                     self.ended = true;
                     bytes_used = Some(0);
@@ -327,7 +247,7 @@ impl Device {
         let timestamp = self.now + self.skew;
         let mut planes = [Fill::default(); MOST_PLANES];
         for (fill, plane) in planes.iter_mut().zip(&self.format.planes) {
-            *fill = Fill { bytes_used: plane.size, offset: self.data_offset() };
+            *fill = Fill { bytes_used: plane.size, offset: self.model.offset() };
         }
         if let Some(bytes_used) = bytes_used {
             planes[self.format.planes.len().saturating_sub(1)].bytes_used = bytes_used;
@@ -336,25 +256,30 @@ impl Device {
     }
 
     /// The bytes of all memories are one picture after another, each of the number of the frame and its place.
+    /// By how much the picture is brighter than at first.
+    fn brighter(&self) -> i64 {
+        const BRIGHTER: [u32; 2] = [bindings::V4L2_CID_BRIGHTNESS, bindings::V4L2_CID_ANALOGUE_GAIN];
+        let by = self.values.iter().filter(|(id, _)| BRIGHTER.contains(id));
+        by.map(|(id, value)| value - self.model.default_of(*id)).sum()
+    }
+
     fn fill(&self, index: u32) {
         let Some(slot) = self.slots.get(index as usize) else { return };
         let Format { fourcc, width, height, .. } = self.format;
-        let offset = self.data_offset() as usize;
+        let offset = self.model.offset() as usize;
         for (number, ((file, _), plane)) in (0u32..).zip(slot.memories.iter().zip(&self.format.planes)) {
             let (stride, size) = (plane.stride as usize, plane.size as usize);
-            let sequence = self.sequence.wrapping_add(number);
-            let bytes = picture(fourcc, width, height, stride, size - offset, sequence);
+            let sequence = if self.model.still { number } else { self.sequence.wrapping_add(number) };
+            let mut bytes = picture(fourcc, width, height, stride, size - offset, sequence);
+            let brighter = self.brighter();
+            for byte in bytes.iter_mut().filter(|_| brighter != 0) {
+                *byte = (i64::from(*byte) + brighter).clamp(0, 255) as u8;
+            }
             // Memory that cannot be mapped stays as it was, which a test sees.
             if let Ok(mut memory) = Mapping::read_write(file, size) {
                 memory.bytes_mut()[offset..].copy_from_slice(&bytes);
             }
         }
-    }
-
-    /// Bytes before the picture in every memory.
-    pub(super) fn data_offset(&self) -> u32 {
-        let planar = self.model.identity.device_caps & bindings::V4L2_CAP_VIDEO_CAPTURE_MPLANE != 0;
-        if planar { self.model.data_offset } else { 0 }
     }
 
     fn interval(&self) -> Duration {

@@ -7,14 +7,18 @@
 mod device;
 mod faults;
 mod graph;
+mod model;
 mod node;
 mod picture;
 mod queue;
+mod settings;
+mod subject;
 
-pub use device::Model;
 pub use faults::{Call, Fault, Times};
 pub use graph::{FakeMedia, FakePart};
+pub use model::Model;
 pub use picture::picture;
+pub use subject::subject;
 
 use std::collections::BTreeMap;
 use std::path::{Path, PathBuf};
@@ -105,6 +109,11 @@ impl FakeCamera {
         let mut device = self.device();
         let frame = device.frames() + frames;
         device.faults.plan(frame, fault);
+    }
+
+    /// Forgets all faults that were planned, and their effects on later frames.
+    pub fn behave(&self) {
+        self.device().behave();
     }
 
     /// Buffers that the camera's driver holds.

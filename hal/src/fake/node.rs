@@ -8,12 +8,11 @@ use v4l2r::bindings;
 use super::device::Device;
 use super::faults::Call;
 use super::lock;
-use crate::format::{MOST_COLOR_PLANES, PixelFormat as HalFormat};
+use super::model::nearest;
 use crate::kernel::{
-    Control, ControlRefusal, Format, FormatEntry, Fraction, Identity, IntervalEntry, MenuItem, PlaneFormat,
-    Queue, Rectangle, SizeEntry, Video,
+    Control, ControlRefusal, Format, FormatEntry, Fraction, Identity, IntervalEntry, MenuItem, Queue,
+    Rectangle, SizeEntry, Video,
 };
-use crate::v4l2::formats;
 
 #[derive(Debug)]
 pub(super) struct Node {
@@ -44,6 +43,7 @@ impl Node {
 impl Drop for Node {
     fn drop(&mut self) {
         let mut device = self.device();
+        device.forget(self.file);
         if device.owner == Some(self.file) {
             device.switch_off();
             device.slots.clear();
@@ -52,59 +52,14 @@ impl Drop for Node {
     }
 }
 
-fn number(bytes: usize) -> u32 {
-    u32::try_from(bytes).unwrap_or(u32::MAX)
-}
-
 fn entry<T: Clone>(list: &[T], index: u32) -> nix::Result<T> {
     list.get(index as usize).cloned().ok_or(Errno::EINVAL)
 }
 
-/// What a device makes of a format: the nearest of its own.
-fn nearest(device: &Device, wanted: &Format) -> nix::Result<Format> {
-    let model = &device.model;
-    let known = model.fourccs.iter().map(|fourcc| u32::from_le_bytes(*fourcc));
-    let fourcc = known.clone().find(|fourcc| *fourcc == wanted.fourcc).or_else(|| known.clone().next());
-    let fourcc = fourcc.ok_or(Errno::EINVAL)?;
-    let distance =
-        |(width, height): &(u32, u32)| width.abs_diff(wanted.width) + height.abs_diff(wanted.height);
-    let sizes = model.sizes.iter().map(|entry| match entry {
-        SizeEntry::Discrete(width, height) => (*width, *height),
-        SizeEntry::Range(range) => {
-            (wanted.width.clamp(range.min.0, range.max.0), wanted.height.clamp(range.min.1, range.max.1))
-        }
-    });
-    let (width, height) = sizes.min_by_key(distance).ok_or(Errno::EINVAL)?;
-    let known = formats::from_fourcc(fourcc).ok_or(Errno::EINVAL)?;
-    let asked = |at: usize| wanted.planes.get(at).map_or(0, |plane| plane.stride as usize);
-    let plane = |stride, bytes| PlaneFormat { stride, size: number(bytes) + device.data_offset() };
-    let planes = match known {
-        HalFormat::Jpeg => vec![plane(0, (width * height) as usize)],
-        _ if formats::is_separate(fourcc) => {
-            let planes = known.separate_planes(width, height, [0; MOST_COLOR_PLANES]);
-            let strides = planes
-                .iter()
-                .map(|plane| plane.row_bytes.max(asked(plane.memory)) + model.row_padding as usize);
-            planes
-                .iter()
-                .zip(strides)
-                .map(|(found, stride)| plane(number(stride), stride * found.rows))
-                .collect()
-        }
-        HalFormat::Raw(_) | HalFormat::Yuv(_) => {
-            let stride = (known.row_bytes(width) + model.row_padding as usize).max(asked(0));
-            let planes = known.planes(width, height, stride);
-            vec![plane(number(stride), planes.iter().map(|plane| plane.stride * plane.rows).sum::<usize>())]
-        }
-    };
-    Ok(Format {
-        fourcc,
-        width,
-        height,
-        field: bindings::v4l2_field_V4L2_FIELD_NONE,
-        planes,
-        ..Format::default()
-    })
+/// Refuses a format that the device does not list.
+fn has(device: &Device, fourcc: u32) -> nix::Result<()> {
+    let listed = device.model.fourccs.iter().any(|known| u32::from_le_bytes(*known) == fourcc);
+    if listed { Ok(()) } else { Err(Errno::EINVAL) }
 }
 
 impl Video for Node {
@@ -120,12 +75,15 @@ impl Video for Node {
             .map(|fourcc| FormatEntry { fourcc: u32::from_le_bytes(fourcc), flags: 0 })
     }
 
-    fn size_entry(&self, _: u32, index: u32) -> nix::Result<SizeEntry> {
-        entry(&self.call(Call::EnumerateSizes)?.model.sizes, index)
+    fn size_entry(&self, fourcc: u32, index: u32) -> nix::Result<SizeEntry> {
+        let device = self.call(Call::EnumerateSizes)?;
+        has(&device, fourcc)?;
+        entry(&device.model.sizes, index)
     }
 
-    fn interval_entry(&self, _: u32, _: (u32, u32), index: u32) -> nix::Result<IntervalEntry> {
+    fn interval_entry(&self, fourcc: u32, _: (u32, u32), index: u32) -> nix::Result<IntervalEntry> {
         let device = self.call(Call::EnumerateIntervals)?;
+        has(&device, fourcc)?;
         entry(&device.model.intervals, index).map(IntervalEntry::Discrete)
     }
 
@@ -134,15 +92,15 @@ impl Video for Node {
     }
 
     fn try_format(&self, wanted: &Format) -> nix::Result<Format> {
-        nearest(&*self.call(Call::TryFormat)?, wanted)
+        nearest(&self.call(Call::TryFormat)?.model, wanted)
     }
 
     fn set_format(&self, wanted: &Format) -> nix::Result<Format> {
         let mut device = self.call(Call::SetFormat)?;
-        if !device.slots.is_empty() {
+        if !device.slots.is_empty() || device.recorder.is_some_and(|file| file != self.file) {
             return Err(Errno::EBUSY);
         }
-        device.format = nearest(&device, wanted)?;
+        device.format = nearest(&device.model, wanted)?;
         Ok(device.format.clone())
     }
 
@@ -160,33 +118,18 @@ impl Video for Node {
         after.min_by_key(|control| control.id).cloned().ok_or(Errno::EINVAL)
     }
 
-    fn menu_item(&self, _: &Control, _: u32) -> nix::Result<MenuItem> {
-        drop(self.call(Call::QueryControl)?);
-        Err(Errno::EINVAL)
+    fn menu_item(&self, control: &Control, index: u32) -> nix::Result<MenuItem> {
+        self.call(Call::QueryControl)?.menu_item(control.id, index)
     }
 
     fn controls(&self, values: &mut [(u32, i64)]) -> Result<(), ControlRefusal> {
-        let refused = |index| move |errno| ControlRefusal { errno, index };
-        let device = self.call(Call::GetControls).map_err(refused(None))?;
-        for (index, (id, value)) in values.iter_mut().enumerate() {
-            let found = device.values.iter().find(|known| known.0 == *id);
-            *value = found.ok_or(ControlRefusal { errno: Errno::EINVAL, index: Some(index) })?.1;
-        }
-        Ok(())
+        let device = self.call(Call::GetControls);
+        device.map_err(|errno| ControlRefusal { errno, index: None })?.control_values(values)
     }
 
     fn set_controls(&self, values: &mut [(u32, i64)]) -> Result<(), ControlRefusal> {
-        let refused = |index| move |errno| ControlRefusal { errno, index };
-        let mut device = self.call(Call::SetControls).map_err(refused(None))?;
-        for (index, (id, value)) in values.iter_mut().enumerate() {
-            let unknown = ControlRefusal { errno: Errno::EINVAL, index: Some(index) };
-            let known = device.model.controls.iter().find(|control| control.id == *id).ok_or(unknown)?;
-            *value = (*value).clamp(known.min, known.max);
-            if let Some(now) = device.values.iter_mut().find(|known| known.0 == *id) {
-                now.1 = *value;
-            }
-        }
-        Ok(())
+        let device = self.call(Call::SetControls);
+        device.map_err(|errno| ControlRefusal { errno, index: None })?.set_controls(self.file, values)
     }
 
     fn selection(&self, target: u32) -> nix::Result<Rectangle> {
@@ -217,21 +160,26 @@ impl Video for Node {
         Ok(device.crop)
     }
 
-    fn subscribe(&self, kind: u32, _: u32) -> nix::Result<()> {
-        let mut device = self.call(Call::SubscribeEvent)?;
-        if !device.model.events.contains(&kind) {
-            return Err(Errno::EINVAL);
-        }
-        device.subscribed.push(kind);
-        Ok(())
+    fn subscribe(&self, kind: u32, id: u32) -> nix::Result<()> {
+        self.call(Call::SubscribeEvent)?.subscribe(self.file, kind, id)
     }
 
     fn priority(&self) -> nix::Result<u32> {
-        self.call(Call::Priority).map(|_| bindings::v4l2_priority_V4L2_PRIORITY_INTERACTIVE)
+        let device = self.call(Call::Priority)?;
+        Ok(match device.recorder {
+            Some(_) => bindings::v4l2_priority_V4L2_PRIORITY_RECORD,
+            None => bindings::v4l2_priority_V4L2_PRIORITY_INTERACTIVE,
+        })
     }
 
-    fn set_priority(&self, _: u32) -> nix::Result<()> {
-        self.call(Call::Priority).map(|_| ())
+    fn set_priority(&self, priority: u32) -> nix::Result<()> {
+        let mut device = self.call(Call::Priority)?;
+        if device.recorder.is_some_and(|file| file != self.file) {
+            return Err(Errno::EBUSY);
+        }
+        let records = priority == bindings::v4l2_priority_V4L2_PRIORITY_RECORD;
+        device.recorder = records.then_some(self.file);
+        Ok(())
     }
 }
 

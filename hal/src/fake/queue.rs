@@ -38,9 +38,20 @@ impl Queue for Node {
         Ok(Grant { count, ..grant })
     }
 
-    fn remove(&self, _: u32, _: u32) -> nix::Result<()> {
-        drop(self.call(Call::RemoveBuffers)?);
-        Err(Errno::ENOTTY)
+    fn remove(&self, first: u32, count: u32) -> nix::Result<()> {
+        let mut device = self.call(Call::RemoveBuffers)?;
+        if !(Grant { count: 0, capabilities: device.model.buffer_capabilities }).removes() {
+            return Err(Errno::ENOTTY);
+        }
+        let slots = device.slots.iter_mut().skip(first as usize).take(count as usize);
+        let slots: Vec<&mut Slot> = slots.collect();
+        if slots.iter().any(|slot| slot.queued) {
+            return Err(Errno::EBUSY);
+        }
+        for slot in slots {
+            slot.memories.clear();
+        }
+        Ok(())
     }
 
     fn lengths(&self, index: u32, _: Memory) -> nix::Result<Vec<usize>> {
@@ -98,22 +109,27 @@ impl Queue for Node {
     fn wait(&self, timeout: Duration) -> nix::Result<Ready> {
         let mut device = self.device();
         device.faults.check(Call::Wait)?;
-        let end = device.now.saturating_add(timeout);
-        device.run(end);
+        // A queue that is off answers at once.
+        let patience = if device.is_streaming() { timeout } else { Duration::ZERO };
+        let end = device.now.saturating_add(patience);
+        device.run(end, self.file);
         if device.is_gone() {
             return Ok(Ready { filled: false, event: true, fault: true });
         }
         let filled = !device.filled.is_empty() || device.has_ended();
         let fault = device.has_failed() || !device.is_streaming();
-        Ok(Ready { filled, event: !device.events.is_empty(), fault })
+        Ok(Ready { filled, event: device.has_event(self.file), fault })
     }
 
     fn event(&self) -> nix::Result<Event> {
-        self.call(Call::DequeueEvent)?.events.pop_front().ok_or(Errno::ENOENT)
+        self.call(Call::DequeueEvent)?.take_event(self.file).ok_or(Errno::ENOENT)
     }
 
     fn stream_on(&self) -> nix::Result<()> {
         let mut device = self.call(Call::StreamOn)?;
+        if device.owner.is_some_and(|owner| owner != self.file) {
+            return Err(Errno::EBUSY);
+        }
         if device.slots.is_empty() {
             return Err(Errno::EINVAL);
         }

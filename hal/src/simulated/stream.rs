@@ -30,8 +30,13 @@ pub(super) struct Plan {
 /// What came of a frame time.
 #[derive(Debug)]
 pub(super) enum Delivery {
-    Frame { slot: u32, shot: Shot },
-    Damaged { sequence: u64 },
+    Frame {
+        slot: u32,
+        shot: Shot,
+    },
+    Damaged {
+        sequence: u64,
+    },
     Timeout,
     Starved,
     /// Nothing has come for longer than a stream may be silent.

@@ -80,6 +80,12 @@ fn is_named(fourcc: u32, name: &[u8; 4]) -> bool {
     u32::from_le_bytes(*name) == fourcc
 }
 
+/// All fourccs that are known here, those of raw formats first.
+#[cfg(any(test, feature = "fake-kernel"))]
+pub(crate) fn known() -> impl Iterator<Item = [u8; 4]> {
+    TABLE.iter().map(|row| *row.0).chain(DEVELOPED.iter().chain(&SEPARATE).map(|row| *row.0))
+}
+
 /// The format behind a fourcc; `None` for formats that are of no use here.
 pub(crate) fn from_fourcc(fourcc: u32) -> Option<PixelFormat> {
     let raw = TABLE

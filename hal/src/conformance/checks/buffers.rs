@@ -5,6 +5,7 @@ use std::os::fd::{AsFd, AsRawFd};
 use nix::errno::Errno;
 use nix::sys::stat::fstat;
 
+use super::formats::another;
 use super::page;
 use crate::conformance::bench::{Bench, length_of};
 use crate::conformance::{Check, Checked, Stop, refused, require, works};
@@ -17,40 +18,8 @@ pub(super) const CHECKS: &[Check] = &[
         "two buffers that are asked for are given, or more",
         page::REQBUFS,
         some,
-    ),
-    Check::new(
-        "buffers.request.one",
-        "a request for one buffer is answered with as many as streaming needs",
-        page::REQBUFS,
-        one,
-    ),
-    Check::new(
-        "buffers.request.many",
-        "a request for more than can be is answered with fewer, or refused for lack of memory",
-        page::REQBUFS,
-        many,
-    ),
-    Check::new(
-        "buffers.request.none-frees",
-        "a request for none frees all: no buffer can be asked about behind it",
-        page::REQBUFS,
-        none_frees,
     )
-    .after(&["buffers.request.some"]),
-    Check::new(
-        "buffers.request.again",
-        "buffers are asked for again and again without an end of memory",
-        page::REQBUFS,
-        again,
-    )
-    .after(&["buffers.request.some"]),
-    Check::new(
-        "buffers.request.other-busy",
-        "while one file has buffers, another one gets none: EBUSY",
-        page::REQBUFS,
-        other_busy,
-    )
-    .after(&["buffers.request.some", "identity.open.twice"]),
+    .after(&["formats.list.known"]),
     Check::new(
         "buffers.request.close-frees",
         "closing the file that has the buffers gives them up to others",
@@ -59,42 +28,85 @@ pub(super) const CHECKS: &[Check] = &[
     )
     .after(&["buffers.request.some"]),
     Check::new(
+        "buffers.request.one",
+        "a request for one buffer is answered with as many as streaming needs",
+        page::REQBUFS,
+        one,
+    )
+    .after(&["formats.list.known", "buffers.request.close-frees"]),
+    Check::new(
+        "buffers.request.many",
+        "a request for more than can be is answered with fewer, or refused for lack of memory",
+        page::REQBUFS,
+        many,
+    )
+    .after(&["formats.list.known", "buffers.request.close-frees"]),
+    Check::new(
+        "buffers.request.none-frees",
+        "a request for none frees all: no buffer can be asked about behind it",
+        page::REQBUFS,
+        none_frees,
+    )
+    .after(&["buffers.request.some", "buffers.request.close-frees"]),
+    Check::new(
+        "buffers.request.again",
+        "buffers are asked for again and again without an end of memory",
+        page::REQBUFS,
+        again,
+    )
+    .after(&["buffers.request.some", "buffers.request.close-frees"]),
+    Check::new(
+        "buffers.request.other-busy",
+        "while one file has buffers, another one gets none: EBUSY",
+        page::REQBUFS,
+        other_busy,
+    )
+    .after(&["buffers.request.some", "buffers.request.close-frees", "identity.open.twice"]),
+    Check::new(
         "buffers.request.capabilities",
         "the driver tells what its queue can do, memory of its own among it",
         page::REQBUFS,
         told_capabilities,
     ),
     Check::new(
-        "buffers.request.while-streaming",
-        "while it streams, buffers are neither made nor freed: EBUSY",
-        page::REQBUFS,
-        while_streaming,
-    )
-    .after(&["buffers.request.some"]),
-    Check::new(
         "buffers.request.cache-hint",
         "cached memory can be asked for: where the driver has no choice, the wish is ignored",
         page::REQBUFS,
         cache_hint,
-    ),
+    )
+    .after(&["formats.list.known", "buffers.request.close-frees"]),
+    Check::new(
+        "buffers.format.busy-own",
+        "with buffers made, another format is refused with EBUSY",
+        page::FMT,
+        format_busy_own,
+    )
+    .after(&["buffers.request.some", "buffers.request.close-frees"]),
+    Check::new(
+        "buffers.format.busy-other",
+        "while one file has buffers, another one cannot set the format",
+        page::FMT,
+        format_busy_other,
+    )
+    .after(&["buffers.request.some", "buffers.request.close-frees", "identity.open.twice"]),
     Check::new("buffers.query.length", "each buffer has room for a frame", page::QUERYBUF, length)
-        .after(&["buffers.request.some"]),
+        .after(&["buffers.request.some", "buffers.request.close-frees"]),
     Check::new(
         "buffers.query.behind-last",
         "a buffer behind the last is refused with EINVAL",
         page::QUERYBUF,
         query_behind_last,
     )
-    .after(&["buffers.request.some"]),
+    .after(&["buffers.request.some", "buffers.request.close-frees"]),
     Check::new("buffers.export.each", "each buffer is exported as a file", page::EXPBUF, export_each)
-        .after(&["buffers.request.some"]),
+        .after(&["buffers.request.some", "buffers.request.close-frees"]),
     Check::new(
         "buffers.export.behind-last",
         "exporting a buffer behind the last is refused with EINVAL",
         page::EXPBUF,
         export_behind_last,
     )
-    .after(&["buffers.request.some"]),
+    .after(&["buffers.request.some", "buffers.request.close-frees"]),
     Check::new("buffers.export.size", "an exported file has room for the buffer", page::EXPBUF, export_size)
         .after(&["buffers.export.each"]),
     Check::new(
@@ -114,13 +126,6 @@ pub(super) const CHECKS: &[Check] = &[
     )
     .after(&["buffers.export.size"]),
     Check::new(
-        "buffers.export.read-only",
-        "memory that a driver exported for reading cannot be opened for writing",
-        page::MEMORY,
-        export_read_only,
-    )
-    .after(&["buffers.export.size"]),
-    Check::new(
         "buffers.export.outlives",
         "freed buffers stay readable where the driver says so, and cannot be freed where it does not",
         page::REQBUFS,
@@ -128,35 +133,35 @@ pub(super) const CHECKS: &[Check] = &[
     )
     .after(&["buffers.export.readable"]),
     Check::new("buffers.queue.twice", "a buffer that is queued is refused: EINVAL", page::QBUF, queue_twice)
-        .after(&["buffers.request.some"]),
+        .after(&["buffers.request.some", "buffers.request.close-frees"]),
     Check::new(
         "buffers.queue.behind-last",
         "a buffer behind the last is refused: EINVAL",
         page::QBUF,
         queue_behind_last,
     )
-    .after(&["buffers.request.some"]),
+    .after(&["buffers.request.some", "buffers.request.close-frees"]),
     Check::new(
         "buffers.queue.foreign",
         "foreign memory for a queue of the driver's own is refused: EINVAL",
         page::QBUF,
         queue_foreign,
     )
-    .after(&["buffers.request.some"]),
+    .after(&["buffers.request.some", "buffers.request.close-frees"]),
     Check::new(
         "buffers.dequeue.when-off",
         "no buffer is given before the stream is on: EINVAL",
         page::QBUF,
         dequeue_when_off,
     )
-    .after(&["buffers.request.some"]),
+    .after(&["buffers.request.some", "buffers.request.close-frees"]),
     Check::new(
         "buffers.remove.queued",
         "a buffer that is queued cannot be taken out of the queue",
         page::REMOVE,
         remove_queued,
     )
-    .after(&["buffers.request.some"]),
+    .after(&["buffers.request.some", "buffers.request.close-frees"]),
 ];
 
 fn some(bench: &mut Bench<'_>) -> Checked {
@@ -214,15 +219,6 @@ fn told_capabilities(bench: &mut Bench<'_>) -> Checked {
         return Err(Stop::NotSupported("the kernel is older than the field (4.20)".to_owned()));
     }
     require(grant.capabilities & OWN != 0, || format!("the capabilities are {:#x}", grant.capabilities))
-}
-
-fn while_streaming(bench: &mut Bench<'_>) -> Checked {
-    let (node, _, _) = bench.node_streaming(3)?;
-    for count in [0, 4] {
-        let call = format!("VIDIOC_REQBUFS({count})");
-        refused(&call, node.request(count, Memory::Driver, false), &[Errno::EBUSY])?;
-    }
-    Ok(())
 }
 
 fn cache_hint(bench: &mut Bench<'_>) -> Checked {
@@ -308,12 +304,6 @@ fn export_readable(bench: &mut Bench<'_>) -> Checked {
     Ok(())
 }
 
-fn export_read_only(bench: &mut Bench<'_>) -> Checked {
-    let (node, _, _) = bench.allocated(2)?;
-    let writable = exported(&*node, 0)?.write().is_ok();
-    require(!writable, || "it is opened for writing".to_owned())
-}
-
 fn export_outlives(bench: &mut Bench<'_>) -> Checked {
     let (node, _, _) = bench.allocated(2)?;
     let buffer = exported(&*node, 0)?;
@@ -373,4 +363,15 @@ fn remove_queued(bench: &mut Bench<'_>) -> Checked {
         Err(errno) => Err(Stop::fail(format!("VIDIOC_REMOVE_BUFS is refused with {errno:?}, not EBUSY"))),
         Ok(()) => Err(Stop::fail("a queued buffer was removed")),
     }
+}
+
+fn format_busy_own(bench: &mut Bench<'_>) -> Checked {
+    let (node, format, _) = bench.allocated(2)?;
+    refused("VIDIOC_S_FMT", node.set_format(&another(&*node, &format)?), &[Errno::EBUSY])
+}
+
+fn format_busy_other(bench: &mut Bench<'_>) -> Checked {
+    let (node, format, _) = bench.allocated(2)?;
+    let other = bench.node()?;
+    refused("VIDIOC_S_FMT of another file", other.set_format(&another(&*node, &format)?), &[Errno::EBUSY])
 }

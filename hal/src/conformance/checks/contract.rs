@@ -18,7 +18,17 @@ pub(super) const CHECKS: &[Check] = &[
         page::TRAIT,
         stream_frames,
     )
-    .after(&["formats.modes.some"]),
+    .after(&[
+        "camera.configure.exact",
+        "camera.configure.layout",
+        "streaming.frames.whole",
+        "streaming.frames.within",
+        "streaming.frames.good",
+        "streaming.sequence.rises",
+        "streaming.timestamp.rises",
+        "streaming.off.returns-buffers",
+        "streaming.frames.own",
+    ]),
     Check::new(
         "contract.order.start-first",
         "start before configure is refused as a mistake of the caller",
@@ -69,7 +79,7 @@ pub(super) const CHECKS: &[Check] = &[
     )
     .after(&["contract.stream.frames"]),
     Check::new("contract.sequence.first", "frames count from 0 at each start", page::TRAIT, sequence_first)
-        .after(&["contract.stream.frames"]),
+        .after(&["contract.stop.restarts"]),
     Check::new("contract.sequence.rises", "each frame has a higher number", page::FRAME, sequence_rises)
         .after(&["contract.stream.frames"]),
     Check::new("contract.timestamp.rises", "each frame has a later timestamp", page::FRAME, timestamp_rises)
@@ -80,7 +90,7 @@ pub(super) const CHECKS: &[Check] = &[
         page::FRAME,
         timestamp_source,
     )
-    .after(&["contract.stream.frames"]),
+    .after(&["contract.stream.frames", "streaming.timestamp.source"]),
     Check::new(
         "contract.exposure.sane",
         "a frame's exposure, where it is told, is a time and a gain",
@@ -157,14 +167,14 @@ pub(super) const CHECKS: &[Check] = &[
         page::FRAME,
         outlives_stop,
     )
-    .after(&["contract.lease.unchanged"]),
+    .after(&["contract.lease.unchanged", "contract.stop.restarts"]),
     Check::new(
         "contract.lease.outlives-configure",
         "a held frame stays readable when the camera is configured anew",
         page::FRAME,
         outlives_configure,
     )
-    .after(&["contract.lease.unchanged"]),
+    .after(&["contract.lease.unchanged", "camera.configure.again"]),
     Check::new(
         "contract.lease.outlives-camera",
         "a held frame stays readable when the camera is closed",
@@ -172,15 +182,6 @@ pub(super) const CHECKS: &[Check] = &[
         outlives_camera,
     )
     .after(&["contract.lease.unchanged"]),
-    Check::new("contract.lease.moves", "a frame is read on another thread", page::FRAME, lease_moves)
-        .after(&["contract.stream.frames"]),
-    Check::new(
-        "contract.lease.readers",
-        "two readers look at one frame at once",
-        page::MEMORY,
-        lease_readers,
-    )
-    .after(&["contract.stream.frames"]),
     Check::new(
         "contract.camera.moves",
         "a streaming camera is used from another thread",
@@ -201,7 +202,7 @@ pub(super) const CHECKS: &[Check] = &[
         page::TRAIT,
         other_busy,
     )
-    .after(&["contract.stream.frames"]),
+    .after(&["contract.stream.frames", "identity.open.twice"]),
     Check::new(
         "contract.budget.counts",
         "the ledger counts the slots of a stream, and none when all is dropped",
@@ -209,13 +210,6 @@ pub(super) const CHECKS: &[Check] = &[
         budget_counts,
     )
     .after(&["contract.stream.frames"]),
-    Check::new(
-        "contract.controls.unknown",
-        "a control that the camera does not have is refused as unsupported",
-        page::TRAIT,
-        unknown_control,
-    )
-    .after(&["identity.camera.opens"]),
     Check::new(
         "contract.errors.name-camera",
         "an error names the camera that it is about",
@@ -250,8 +244,9 @@ fn start_first(bench: &mut Bench<'_>) -> Checked {
 fn dequeue_first(bench: &mut Bench<'_>) -> Checked {
     let mut camera = bench.camera()?;
     usage("dequeue before configure", camera.dequeue(Duration::ZERO))?;
-    let mut streaming = bench.configured(1)?;
-    usage("dequeue before start", streaming.camera.dequeue(Duration::ZERO))
+    let mode = bench.small_mode(&*camera)?;
+    camera.configure(&StreamRequest { mode, held: 1 })?;
+    usage("dequeue before start", camera.dequeue(Duration::ZERO))
 }
 
 fn configure_streaming(bench: &mut Bench<'_>) -> Checked {
@@ -508,19 +503,6 @@ fn outlives_camera(bench: &mut Bench<'_>) -> Checked {
     unchanged(&frame, &bytes)
 }
 
-fn lease_moves(bench: &mut Bench<'_>) -> Checked {
-    let (_streaming, frame, bytes) = held(bench)?;
-    let read = std::thread::spawn(move || frame.read().map(|now| now.to_vec())).join();
-    let read = read.map_err(|_| Stop::fail("reading panicked on another thread"))??;
-    require(read == bytes, || "another thread reads other bytes".to_owned())
-}
-
-fn lease_readers(bench: &mut Bench<'_>) -> Checked {
-    let (_streaming, frame, bytes) = held(bench)?;
-    let (one, other) = (frame.read()?, frame.read()?);
-    require(*one == *bytes && *other == *bytes, || "two readers see different bytes".to_owned())
-}
-
 fn camera_moves(bench: &mut Bench<'_>) -> Checked {
     let mut streaming = bench.streaming(1)?;
     bench.frame(&mut *streaming.camera)?;
@@ -579,21 +561,6 @@ fn budget_counts(bench: &mut Bench<'_>) -> Checked {
         format!("{slots} pieces of {bytes} bytes are counted for {config:?}")
     })?;
     require(after == before, || format!("{before:?} before, {after:?} after"))
-}
-
-fn unknown_control(bench: &mut Bench<'_>) -> Checked {
-    /// No class has it.
-    const UNKNOWN: u32 = 0x0098_ffff;
-    let mut camera = bench.camera()?;
-    for result in [camera.control_values(&[UNKNOWN]), camera.set_controls(&[(UNKNOWN, 1)])] {
-        match result {
-            Ok(values) => return Err(Stop::fail(format!("it has {values:?}"))),
-            Err(error) => {
-                require(error.kind() == ErrorKind::Unsupported, || format!("it is refused with: {error}"))?;
-            }
-        }
-    }
-    Ok(())
 }
 
 fn errors_name_camera(bench: &mut Bench<'_>) -> Checked {

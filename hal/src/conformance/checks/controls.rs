@@ -120,7 +120,7 @@ pub(super) const CHECKS: &[Check] = &[
         page::CONTROL,
         set_streaming,
     )
-    .after(&["controls.set.default", "streaming.frames.come"]),
+    .after(&["controls.set.default", "streaming.frames.own"]),
     Check::new(
         "controls.effect.brighter",
         "a brighter setting makes a brighter picture",
@@ -141,30 +141,30 @@ pub(super) const CHECKS: &[Check] = &[
         page::TRAIT,
         camera_listed,
     )
-    .after(&["controls.list.ends", "identity.camera.opens"]),
+    .after(&["controls.list.ends", "camera.open.works"]),
     Check::new(
         "controls.camera.units",
         "controls whose unit the kernel defines have it",
         page::CONTROL,
         camera_units,
     )
-    .after(&["identity.camera.opens"]),
+    .after(&["camera.open.works", "controls.list.ends"]),
     Check::new(
         "controls.camera.range",
         "a value that a control cannot have is refused as unsupported or brought into its range",
         page::TRAIT,
         camera_range,
     )
-    .after(&["controls.set.out-of-range", "identity.camera.opens"]),
+    .after(&["controls.set.out-of-range", "camera.open.works"]),
     Check::new(
         "controls.camera.menus",
         "the camera tells the choices of its menus",
         page::TRAIT,
         camera_menus,
     )
-    .after(&["controls.menu.default", "identity.camera.opens"]),
+    .after(&["controls.menu.default", "camera.open.works"]),
     Check::new("controls.crop.within", "the crop lies within its bounds", page::SELECTION, crop_within)
-        .after(&["identity.camera.opens"]),
+        .after(&["camera.open.works"]),
     Check::new(
         "controls.crop.reads-back",
         "a crop that was set is read back",
@@ -179,6 +179,13 @@ pub(super) const CHECKS: &[Check] = &[
         crop_too_large,
     )
     .after(&["controls.crop.within"]),
+    Check::new(
+        "controls.camera.unknown",
+        "a control that the camera does not have is refused as unsupported",
+        page::TRAIT,
+        unknown_control,
+    )
+    .after(&["camera.open.works", "controls.get.unknown", "controls.set.unknown"]),
 ];
 
 fn list_ends(bench: &mut Bench<'_>) -> Checked {
@@ -614,4 +621,17 @@ fn crop_too_large(bench: &mut Bench<'_>) -> Checked {
     let beyond = |whole: Rectangle| Rectangle { width: whole.width + 64, height: whole.height + 64, ..whole };
     let (made, _, bounds) = cropped(bench, beyond)?;
     require(within(made, bounds), || format!("{made:?} within {bounds:?}"))
+}
+
+fn unknown_control(bench: &mut Bench<'_>) -> Checked {
+    let mut camera = bench.camera()?;
+    for result in [camera.control_values(&[UNKNOWN]), camera.set_controls(&[(UNKNOWN, 1)])] {
+        match result {
+            Ok(values) => return Err(Stop::fail(format!("it has {values:?}"))),
+            Err(error) => {
+                require(error.kind() == ErrorKind::Unsupported, || format!("it is refused with: {error}"))?;
+            }
+        }
+    }
+    Ok(())
 }

@@ -11,7 +11,7 @@ use crate::conformance::{Check, Checked, DeviceFault, Stop, require};
 use crate::error::{Error, ErrorKind};
 use crate::memory;
 
-const GOOD: &[&str] = &["contract.stream.frames"];
+const GOOD: &[&str] = &["contract.stream.frames", "content.frame.not-flat"];
 
 pub(super) const CHECKS: &[Check] = &[
     Check::new(
@@ -36,7 +36,7 @@ pub(super) const CHECKS: &[Check] = &[
     )
     .after(GOOD),
     Check::new("faults.busy.told", "a camera that another program has is told as busy", page::TRAIT, busy)
-        .after(GOOD),
+        .after(&["contract.stream.frames", "content.frame.not-flat", "identity.open.twice"]),
     Check::new(
         "faults.bad-buffer.told",
         "a frame that the device marks as bad is told as damage, once, and is never a frame",
@@ -143,7 +143,7 @@ pub(super) const CHECKS: &[Check] = &[
         page::MEMORY,
         gone_no_leak,
     )
-    .after(&["faults.gone.told"]),
+    .after(&["faults.gone.told", "leaks.files.cameras", "leaks.ledger.cameras"]),
     Check::new(
         "faults.gone.comes-back",
         "a device that comes back gives good photos without a restart of the program",

@@ -1,16 +1,13 @@
 //! Formats, sizes and rates: what is listed, tried, set and read back.
 
 use std::collections::HashSet;
-use std::time::Duration;
 
 use nix::errno::Errno;
 use v4l2r::bindings as raw;
 
 use super::page;
-use crate::camera::{Mode, StreamRequest};
 use crate::conformance::bench::{Bench, fourccs, wanted};
 use crate::conformance::{Check, Checked, Stop, refused, require, works};
-use crate::error::ErrorKind;
 use crate::format::PixelFormat;
 use crate::kernel::{Format, Fraction, IntervalEntry, SizeEntry, Video};
 use crate::v4l2::formats::{from_fourcc, name};
@@ -22,7 +19,8 @@ pub(super) const CHECKS: &[Check] = &[
         "behind the last format the list ends with EINVAL",
         page::ENUM_FMT,
         list_ends,
-    ),
+    )
+    .after(&["formats.list.some"]),
     Check::new("formats.list.once", "each pixel format is listed once", page::ENUM_FMT, list_once)
         .after(&["formats.list.ends"]),
     Check::new(
@@ -77,7 +75,7 @@ pub(super) const CHECKS: &[Check] = &[
         page::FMT,
         try_listed,
     )
-    .after(&["formats.list.ends", "formats.sizes.sane"]),
+    .after(&["formats.list.known", "formats.sizes.sane"]),
     Check::new("formats.try.no-effect", "trying a format sets nothing", page::FMT, try_no_effect)
         .after(&["formats.list.ends"]),
     Check::new(
@@ -85,7 +83,8 @@ pub(super) const CHECKS: &[Check] = &[
         "a size that the node does not have is rounded to one that it has, never refused",
         page::FMT,
         try_odd_size,
-    ),
+    )
+    .after(&["formats.list.known"]),
     Check::new(
         "formats.try.unknown",
         "a format that the node does not have becomes one that it has, or is refused with EINVAL",
@@ -102,7 +101,8 @@ pub(super) const CHECKS: &[Check] = &[
     .after(&["formats.try.odd-size"]),
     Check::new("formats.set.as-tried", "setting a format gives what trying it gave", page::FMT, set_as_tried)
         .after(&["formats.try.odd-size"]),
-    Check::new("formats.set.reads-back", "the format that was set is read back", page::FMT, set_reads_back),
+    Check::new("formats.set.reads-back", "the format that was set is read back", page::FMT, set_reads_back)
+        .after(&["formats.list.known"]),
     Check::new("formats.set.rows-fit", "a row has room for its samples (bytesperline)", page::PIX, rows_fit)
         .after(&["formats.try.listed"]),
     Check::new("formats.set.frames-fit", "a frame has room for its rows (sizeimage)", page::PIX, frames_fit)
@@ -114,19 +114,6 @@ pub(super) const CHECKS: &[Check] = &[
         longer_rows,
     )
     .after(&["formats.set.frames-fit"]),
-    Check::new(
-        "formats.set.busy-allocated",
-        "with buffers made, another format is refused with EBUSY",
-        page::FMT,
-        busy_allocated,
-    ),
-    Check::new(
-        "formats.set.busy-other",
-        "while one file has buffers, another one cannot set the format",
-        page::FMT,
-        busy_other,
-    )
-    .after(&["identity.open.twice"]),
     Check::new("formats.colour.told", "a developed format tells its colour space", page::COLOUR, colour_told)
         .after(&["formats.list.ends"]),
     Check::new(
@@ -135,62 +122,7 @@ pub(super) const CHECKS: &[Check] = &[
         page::PARM,
         rate_read_back,
     )
-    .after(&["formats.intervals.sane"]),
-    Check::new("formats.modes.some", "the camera has a mode", page::TRAIT, modes_some)
-        .after(&["identity.camera.opens"]),
-    Check::new(
-        "formats.modes.sorted",
-        "raw modes come before others, the largest first, of one size the deepest first",
-        page::TRAIT,
-        modes_sorted,
-    )
-    .after(&["formats.modes.some"]),
-    Check::new("formats.modes.once", "each mode is listed once", page::TRAIT, modes_once)
-        .after(&["formats.modes.some"]),
-    Check::new("formats.modes.same", "the modes are the same when asked again", page::TRAIT, modes_same)
-        .after(&["formats.modes.some"]),
-    Check::new(
-        "formats.configure.exact",
-        "every listed mode is configured as it was asked for",
-        page::TRAIT,
-        configure_exact,
-    )
-    .after(&["formats.modes.some"]),
-    Check::new(
-        "formats.configure.layout",
-        "rows and frames of a configuration have room for its samples",
-        page::TRAIT,
-        configure_layout,
-    )
-    .after(&["formats.configure.exact"]),
-    Check::new(
-        "formats.configure.colour",
-        "developed modes say what their numbers mean as light, raw ones do not",
-        page::TRAIT,
-        configure_colour,
-    )
-    .after(&["formats.configure.exact"]),
-    Check::new(
-        "formats.configure.unknown",
-        "a mode that the camera does not have is refused as unsupported, and harms nothing",
-        page::TRAIT,
-        configure_unknown,
-    )
-    .after(&["formats.configure.exact"]),
-    Check::new(
-        "formats.configure.rate",
-        "a lower rate gives the nearest that the camera has",
-        page::TRAIT,
-        configure_rate,
-    )
-    .after(&["formats.configure.exact"]),
-    Check::new(
-        "formats.configure.again",
-        "the camera is configured again without being closed",
-        page::TRAIT,
-        configure_again,
-    )
-    .after(&["formats.configure.exact"]),
+    .after(&["formats.intervals.sane", "formats.list.known"]),
 ];
 
 /// No driver has it.
@@ -459,23 +391,12 @@ fn longer_rows(bench: &mut Bench<'_>) -> Checked {
 }
 
 /// Another format or size than the one set.
-fn another(node: &dyn Video, now: &Format) -> Result<Format, Stop> {
+pub(super) fn another(node: &dyn Video, now: &Format) -> Result<Format, Stop> {
     let all = known_sizes(node)?;
     let other = all.iter().map(|(fourcc, entry)| (*fourcc, one_size(entry)));
     let other = other.into_iter().find(|other| *other != (now.fourcc, (now.width, now.height)));
     let other = other.ok_or_else(|| Stop::NotSupported("the node has one format of one size".to_owned()))?;
     Ok(wanted(other.0, other.1, 0))
-}
-
-fn busy_allocated(bench: &mut Bench<'_>) -> Checked {
-    let (node, format, _) = bench.allocated(2)?;
-    refused("VIDIOC_S_FMT", node.set_format(&another(&*node, &format)?), &[Errno::EBUSY])
-}
-
-fn busy_other(bench: &mut Bench<'_>) -> Checked {
-    let (node, format, _) = bench.allocated(2)?;
-    let other = bench.node()?;
-    refused("VIDIOC_S_FMT of another file", other.set_format(&another(&*node, &format)?), &[Errno::EBUSY])
 }
 
 fn colour_told(bench: &mut Bench<'_>) -> Checked {
@@ -513,127 +434,6 @@ fn rate_read_back(bench: &mut Bench<'_>) -> Checked {
                 require(near, || format!("{interval:?} was set, {told:?} is told"))?;
             }
         }
-    }
-    Ok(())
-}
-
-fn modes_some(bench: &mut Bench<'_>) -> Checked {
-    bench.modes().map(|_| ())
-}
-
-fn modes_sorted(bench: &mut Bench<'_>) -> Checked {
-    let rank = |mode: &Mode| {
-        let area = u64::from(mode.width) * u64::from(mode.height);
-        (mode.format.raw().is_none(), u64::MAX - area)
-    };
-    for pair in bench.modes()?.windows(2) {
-        let same_size = (pair[0].width, pair[0].height) == (pair[1].width, pair[1].height);
-        let same_kind = rank(&pair[0]) == rank(&pair[1]) && same_size;
-        let deeper_first = !same_kind || pair[0].format.bits() >= pair[1].format.bits();
-        require(rank(&pair[0]) <= rank(&pair[1]) && deeper_first, || {
-            format!("{:?} comes before {:?}", pair[0], pair[1])
-        })?;
-    }
-    Ok(())
-}
-
-fn modes_once(bench: &mut Bench<'_>) -> Checked {
-    let mut seen = HashSet::new();
-    let modes = bench.modes()?;
-    let twice = modes.iter().find(|mode| !seen.insert((mode.format, mode.width, mode.height)));
-    require(twice.is_none(), || format!("{twice:?} is listed twice"))
-}
-
-fn modes_same(bench: &mut Bench<'_>) -> Checked {
-    let camera = bench.camera()?;
-    let (first, second) = (camera.modes()?, camera.modes()?);
-    require(first == second, || format!("{} modes, then {} others", first.len(), second.len()))
-}
-
-/// The smallest mode of every format.
-fn each_format(modes: &[Mode]) -> Vec<Mode> {
-    let mut seen = HashSet::new();
-    modes.iter().rev().filter(|mode| seen.insert(mode.format)).copied().collect()
-}
-
-fn configure_exact(bench: &mut Bench<'_>) -> Checked {
-    let mut camera = bench.camera()?;
-    for mode in each_format(&camera.modes()?) {
-        let config = camera.configure(&StreamRequest { mode, held: 0 })?;
-        let got = (config.format, config.width, config.height);
-        require(got == (mode.format, mode.width, mode.height), || format!("{mode:?} became {got:?}"))?;
-    }
-    Ok(())
-}
-
-fn configure_layout(bench: &mut Bench<'_>) -> Checked {
-    let mut camera = bench.camera()?;
-    for mode in each_format(&camera.modes()?) {
-        let config = camera.configure(&StreamRequest { mode, held: 0 })?;
-        let row = mode.format.row_bytes(mode.width);
-        let end = config.planes().iter().map(|plane| plane.end()).max().unwrap_or(1);
-        let fits = config.stride_bytes >= row && config.size_bytes >= end;
-        require(fits, || format!("rows need {row} bytes, the frame {end}: {config:?}"))?;
-    }
-    Ok(())
-}
-
-fn configure_colour(bench: &mut Bench<'_>) -> Checked {
-    let mut camera = bench.camera()?;
-    for mode in each_format(&camera.modes()?) {
-        let config = camera.configure(&StreamRequest { mode, held: 0 })?;
-        require(config.colorimetry.is_none() == mode.format.raw().is_some(), || {
-            format!("{:?} has {:?}", mode.format, config.colorimetry)
-        })?;
-    }
-    Ok(())
-}
-
-fn configure_unknown(bench: &mut Bench<'_>) -> Checked {
-    let mut camera = bench.camera()?;
-    let good = bench.small_mode(&*camera)?;
-    let unknown = Mode { width: good.width + 2, height: good.height + 6, ..good };
-    if camera.modes()?.iter().any(|mode| (mode.width, mode.height) == (unknown.width, unknown.height)) {
-        return Err(Stop::Skip(format!("the camera has {unknown:?}")));
-    }
-    match camera.configure(&StreamRequest { mode: unknown, held: 0 }) {
-        Err(error) => {
-            require(error.kind() == ErrorKind::Unsupported, || format!("it is refused with: {error}"))?;
-        }
-        // A camera may have more sizes than it lists, and may round to one: it must then say so.
-        Ok(config) => {
-            let end = config.planes().iter().map(|plane| plane.end()).max().unwrap_or(1);
-            require(config.size_bytes >= end, || format!("{unknown:?} became {config:?}"))?;
-        }
-    }
-    camera.configure(&StreamRequest { mode: good, held: 0 })?;
-    Ok(())
-}
-
-fn configure_rate(bench: &mut Bench<'_>) -> Checked {
-    let mut camera = bench.camera()?;
-    let mode = bench.small_mode(&*camera)?;
-    let Some(fastest) = mode.frame_interval else {
-        return Err(Stop::NotSupported("the camera tells no rates".to_owned()));
-    };
-    let slower = Mode { frame_interval: Some(fastest * 4), ..mode };
-    let config = camera.configure(&StreamRequest { mode: slower, held: 0 })?;
-    let Some(got) = config.frame_interval else {
-        return Err(Stop::NotSupported("it tells no rate".to_owned()));
-    };
-    require(got >= fastest.saturating_sub(Duration::from_millis(1)), || {
-        format!("{:?} was asked for, {got:?} came, though {fastest:?} is the shortest", fastest * 4)
-    })
-}
-
-fn configure_again(bench: &mut Bench<'_>) -> Checked {
-    let mut streaming = bench.configured(2)?;
-    let mode = bench.small_mode(&*streaming.camera)?;
-    for held in [0, 3, 1] {
-        streaming.camera.configure(&StreamRequest { mode, held })?;
-        streaming.camera.start()?;
-        bench.frame(&mut *streaming.camera)?;
-        streaming.camera.stop()?;
     }
     Ok(())
 }

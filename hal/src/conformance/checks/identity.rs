@@ -7,10 +7,8 @@ use super::page;
 use crate::conformance::bench::{Bench, capabilities};
 use crate::conformance::{Check, Checked, Stop, refused, require, works};
 use crate::kernel::Identity;
-use crate::open::CameraName;
 
 pub(super) const CHECKS: &[Check] = &[
-    Check::new("identity.camera.opens", "the camera opens", page::TRAIT, opens),
     Check::new(
         "identity.driver.named",
         "the driver's name is text that can be printed, and not empty",
@@ -68,48 +66,7 @@ pub(super) const CHECKS: &[Check] = &[
         priority_recording,
     )
     .after(&["identity.open.twice"]),
-    Check::new(
-        "identity.info.stable",
-        "a camera that is opened again tells the same id, driver and model",
-        page::TRAIT,
-        info_stable,
-    )
-    .after(&["identity.camera.opens"]),
-    Check::new(
-        "identity.info.id",
-        "the camera's id is not empty and begins with its kind and a colon, or is its kind",
-        page::TRAIT,
-        id_has_kind,
-    )
-    .after(&["identity.camera.opens"]),
-    Check::new("identity.info.reopens", "the camera is found again by its id", page::TRAIT, id_reopens)
-        .after(&["identity.info.id"]),
-    Check::new(
-        "identity.sensor.levels",
-        "a sensor whose levels are known has its black below its white",
-        page::TRAIT,
-        sensor_levels,
-    )
-    .after(&["identity.camera.opens"]),
-    Check::new(
-        "identity.sensor.matrix",
-        "a known colour matrix keeps white white: each of its rows sums to one",
-        page::TRAIT,
-        sensor_matrix,
-    )
-    .after(&["identity.camera.opens"]),
-    Check::new(
-        "identity.sensor.daylight",
-        "known daylight gains are positive numbers",
-        page::TRAIT,
-        sensor_daylight,
-    )
-    .after(&["identity.camera.opens"]),
 ];
-
-fn opens(bench: &mut Bench<'_>) -> Checked {
-    bench.camera().map(|_| ())
-}
 
 fn identity(bench: &Bench<'_>) -> Result<Identity, Stop> {
     Ok(bench.node_and_identity()?.1)
@@ -193,61 +150,4 @@ fn priority_recording(bench: &mut Bench<'_>) -> Checked {
     }
     let format = works("VIDIOC_G_FMT", second.format())?;
     refused("VIDIOC_S_FMT of another file", second.set_format(&format), &[Errno::EBUSY])
-}
-
-fn info_stable(bench: &mut Bench<'_>) -> Checked {
-    let told = |bench: &Bench<'_>| -> Result<_, Stop> {
-        let camera = bench.camera()?;
-        let info = camera.info();
-        Ok((info.id.clone(), info.driver.clone(), info.model.clone(), info.simulated))
-    };
-    let (first, second) = (told(bench)?, told(bench)?);
-    require(first == second, || format!("first {first:?}, then {second:?}"))
-}
-
-fn id_has_kind(bench: &mut Bench<'_>) -> Checked {
-    let id = bench.camera()?.info().id.clone();
-    let kind = id.split(':').next().unwrap_or_default();
-    let good = !kind.is_empty() && kind.bytes().all(|byte| byte.is_ascii_alphanumeric());
-    // Drivers without bus information leave nothing but the file.
-    require(good || id.starts_with('/'), || format!("the id is {id:?}"))
-}
-
-fn id_reopens(bench: &mut Bench<'_>) -> Checked {
-    let id = bench.camera()?.info().id.clone();
-    let Ok(name) = id.parse::<CameraName>() else {
-        return Err(Stop::Skip(format!("{id} is opened by its own implementation alone")));
-    };
-    if bench.subject.node.is_some() && !bench.subject.real {
-        return Err(Stop::Skip("the device is not one of this machine".to_owned()));
-    }
-    let again = crate::open(&name)?.info().id.clone();
-    require(again == id, || format!("{id} opens {again}"))
-}
-
-fn sensor_levels(bench: &mut Bench<'_>) -> Checked {
-    let camera = bench.camera()?;
-    let sensor = camera.info().sensor;
-    match (sensor.black, sensor.white) {
-        (Some(black), Some(white)) => require(black < white, || format!("black {black}, white {white}")),
-        _ => Err(Stop::NotSupported("the camera knows no levels".to_owned())),
-    }
-}
-
-fn sensor_matrix(bench: &mut Bench<'_>) -> Checked {
-    let Some(matrix) = bench.camera()?.info().sensor.matrix else {
-        return Err(Stop::NotSupported("the camera knows no matrix".to_owned()));
-    };
-    for row in matrix {
-        let sum: f32 = row.iter().sum();
-        require((sum - 1.0).abs() < 0.01, || format!("a row of {matrix:?} sums to {sum}"))?;
-    }
-    Ok(())
-}
-
-fn sensor_daylight(bench: &mut Bench<'_>) -> Checked {
-    let Some(gains) = bench.camera()?.info().sensor.daylight else {
-        return Err(Stop::NotSupported("the camera knows no daylight gains".to_owned()));
-    };
-    require(gains.iter().all(|gain| gain.is_finite() && *gain > 0.0), || format!("the gains are {gains:?}"))
 }

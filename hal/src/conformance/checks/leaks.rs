@@ -14,7 +14,7 @@ pub(super) const CHECKS: &[Check] = &[
         page::MEMORY,
         files_streams,
     )
-    .after(&["contract.stream.frames"]),
+    .after(&["contract.stop.restarts"]),
     Check::new(
         "leaks.files.configurations",
         "configuring again and again leaves no file open",

@@ -1,6 +1,7 @@
 //! The checks, by group; those that others rest on come first.
 
 mod buffers;
+mod camera;
 mod content;
 mod contract;
 mod controls;
@@ -76,6 +77,7 @@ pub fn all() -> Vec<Check> {
         media::CHECKS,
         buffers::CHECKS,
         streaming::CHECKS,
+        camera::CHECKS,
         contract::CHECKS,
         imports::CHECKS,
         content::CHECKS,
