@@ -8,6 +8,7 @@ mod device;
 mod faults;
 mod graph;
 mod model;
+mod mutant;
 mod node;
 mod picture;
 mod queue;
@@ -17,6 +18,7 @@ mod subject;
 pub use faults::{Call, Fault, Times};
 pub use graph::{FakeMedia, FakePart};
 pub use model::Model;
+pub use mutant::{Call as NodeCall, CameraCalls, MutantCamera, MutantKernel, NodeCalls};
 pub use picture::picture;
 pub use subject::subject;
 
