@@ -31,7 +31,10 @@ pub use bench::Bench;
 pub use checks::all;
 pub use expected::{Expected, ExpectedError};
 pub use oracle::{Oracle, Scene};
-pub use report::{Comparison, Format, Report};
+pub use report::{
+    CameraSummary, Compared, ComparedVerdict, Comparison, ComparisonError, Format, Machine, Report, Totals,
+    UnknownFormat,
+};
 pub use subject::{DeviceFault, FaultSource, Faulty, Roots, Subject};
 pub use suite::{Effort, Progress, Suite};
 
@@ -223,7 +226,8 @@ mod tests {
             assert!(check.id.split('.').count() == 3 && check.id.split('.').all(well_formed), "{}", check.id);
             assert!(check.requires.len() > 15 && !check.requires.ends_with('.'), "{}", check.id);
             assert!(!check.source.is_empty(), "{}", check.id);
-            let earlier = |other: &&str| checks.iter().take_while(|c| c.id != check.id).any(|c| c.id == *other);
+            let earlier =
+                |other: &&str| checks.iter().take_while(|c| c.id != check.id).any(|c| c.id == *other);
             assert!(check.rests_on.iter().all(|id| earlier(id)), "{} rests on what runs later", check.id);
         }
         ids.sort_unstable();

@@ -2,6 +2,8 @@
 
 use std::collections::HashMap;
 use std::panic::{AssertUnwindSafe, catch_unwind};
+use std::sync::Arc;
+use std::sync::atomic::{AtomicBool, Ordering};
 use std::time::{Duration, Instant, SystemTime};
 
 use super::bench::Bench;
@@ -46,6 +48,8 @@ pub struct Suite {
     pub filters: Vec<String>,
     /// Failures that the board's file expects.
     pub expected: Vec<Expected>,
+    /// Set while it runs, it ends the run behind the check that runs now: those behind that one are skipped.
+    pub stop: Arc<AtomicBool>,
 }
 
 impl Suite {
@@ -55,8 +59,11 @@ impl Suite {
         if self.filters.is_empty() {
             return all;
         }
-        let mut wanted: Vec<&str> =
-            all.iter().filter(|check| self.filters.iter().any(|f| matches(f, check.id))).map(|c| c.id).collect();
+        let mut wanted: Vec<&str> = all
+            .iter()
+            .filter(|check| self.filters.iter().any(|f| matches(f, check.id)))
+            .map(|c| c.id)
+            .collect();
         // Backwards, since a check rests on earlier ones only.
         for check in all.iter().rev() {
             if wanted.contains(&check.id) {
@@ -81,6 +88,10 @@ impl Suite {
                 matches!(verdicts.get(*id), Some(Verdict::Fail | Verdict::ExpectedFail | Verdict::Skip))
             });
             let finding = match broken {
+                _ if self.stop.load(Ordering::Relaxed) => {
+                    let stop = Stop::Skip("the run was interrupted before this check".to_owned());
+                    self.judge(check, Err(stop), Duration::ZERO, Vec::new())
+                }
                 Some(id) => {
                     let stop = Stop::Skip(format!("it rests on {id}, which did not pass"));
                     self.judge(check, Err(stop), Duration::ZERO, Vec::new())
@@ -195,9 +206,7 @@ mod tests {
         fn panics(_: &mut Bench<'_>) -> super::super::Checked {
             Err(Stop::fail(format!("{}", [1].iter().nth(usize::MAX).copied().unwrap_or_default())))
         }
-        let subject = Subject::camera("none", || {
-            Err(crate::Error::Gone { camera: "none".to_owned() })
-        });
+        let subject = Subject::camera("none", || Err(crate::Error::Gone { camera: "none".to_owned() }));
         let expected = Expected { check: "a.b.c".to_owned(), reason: "known".to_owned(), link: None };
         let suite = Suite { expected: vec![expected], ..Suite::default() };
         let verdict = |id, run| {
