@@ -9,7 +9,7 @@ use std::time::Duration;
 use crate::color::Colorimetry;
 use crate::control::{Control, MenuItem};
 use crate::error::Error;
-use crate::format::{ColorPlane, PixelFormat};
+use crate::format::{ColorPlane, MOST_COLOR_PLANES, PixelFormat};
 use crate::frame::Frame;
 use crate::kernel::{Event, Rectangle};
 
@@ -77,7 +77,10 @@ pub struct StreamConfig {
     pub height: u32,
     /// Bytes from the start of a row of the first plane to the start of the next; 0 for JPEG.
     pub stride_bytes: usize,
-    /// Bytes of a frame, padding included.
+    /// Where each colour plane has a memory of its own: the bytes from row to row of every plane, 0 behind the last.
+    /// `None` where all are in one memory, as with most cameras.
+    pub separate: Option<[usize; MOST_COLOR_PLANES]>,
+    /// Bytes of a frame, of all its memories, padding included.
     pub size_bytes: usize,
     /// Buffers of the stream.
     pub slots: u32,
@@ -90,9 +93,12 @@ pub struct StreamConfig {
 }
 
 impl StreamConfig {
-    /// Where the colour planes of a frame lie in its bytes; none for JPEG.
+    /// Where the colour planes of a frame lie in its memories; none for JPEG.
     pub fn planes(&self) -> Vec<ColorPlane> {
-        self.format.planes(self.width, self.height, self.stride_bytes)
+        match self.separate {
+            None => self.format.planes(self.width, self.height, self.stride_bytes),
+            Some(strides) => self.format.separate_planes(self.width, self.height, strides),
+        }
     }
 }
 

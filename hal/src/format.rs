@@ -84,15 +84,32 @@ pub enum YuvFormat {
     Nv16,
     /// 4:2:2, a plane of Y and one of Cr Cb.
     Nv61,
+    /// 4:4:4, a plane of Y and one of Cb Cr.
+    Nv24,
+    /// 4:4:4, a plane of Y and one of Cr Cb.
+    Nv42,
     /// 4:2:0, planes of Y, Cb and Cr.
     Yuv420,
     /// 4:2:0, planes of Y, Cr and Cb.
     Yvu420,
+    /// 4:2:2, planes of Y, Cb and Cr.
+    Yuv422,
+    /// 4:2:2, planes of Y, Cr and Cb.
+    Yvu422,
+    /// 4:4:4, planes of Y, Cb and Cr.
+    Yuv444,
+    /// 4:4:4, planes of Y, Cr and Cb.
+    Yvu444,
 }
+
+/// No format has more colour planes.
+pub const MOST_COLOR_PLANES: usize = 3;
 
 /// Where a colour plane lies in a frame's memory.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub struct ColorPlane {
+    /// In which of the frame's memories it lies; 0 where all planes are in one.
+    pub memory: usize,
     /// Bytes before it.
     pub offset: usize,
     /// Bytes from row to row.
@@ -122,26 +139,50 @@ impl YuvFormat {
     /// planes from the first and puts one directly behind the other:
     /// <https://docs.kernel.org/userspace-api/media/v4l/pixfmt-yuv-planar.html>.
     pub fn planes(self, width: u32, height: u32, stride: usize) -> Vec<ColorPlane> {
-        let rows = height as usize;
-        let first = ColorPlane { offset: 0, stride, row_bytes: self.row_bytes(width), rows };
-        let chroma_row = (width as usize).div_ceil(2);
-        let whole = stride.saturating_mul(rows);
-        let half_rows = rows.div_ceil(2);
-        match self {
-            Self::Yuyv | Self::Yvyu | Self::Uyvy | Self::Vyuy => vec![first],
-            Self::Nv12 | Self::Nv21 => {
-                vec![first, ColorPlane { offset: whole, stride, row_bytes: chroma_row * 2, rows: half_rows }]
-            }
-            Self::Nv16 | Self::Nv61 => {
-                vec![first, ColorPlane { offset: whole, stride, row_bytes: chroma_row * 2, rows }]
-            }
-            Self::Yuv420 | Self::Yvu420 => {
-                let stride = stride.div_ceil(2);
-                let chroma = ColorPlane { offset: whole, stride, row_bytes: chroma_row, rows: half_rows };
-                let offset = whole.saturating_add(stride.saturating_mul(half_rows));
-                vec![first, chroma, ColorPlane { offset, ..chroma }]
-            }
+        let twice = stride.saturating_mul(2);
+        let chroma_stride = match self {
+            Self::Yuv420 | Self::Yvu420 | Self::Yuv422 | Self::Yvu422 => stride.div_ceil(2),
+            Self::Nv24 | Self::Nv42 => twice,
+            _ => stride,
+        };
+        let mut planes = self.separate_planes(width, height, [stride, chroma_stride, chroma_stride]);
+        let mut offset = 0usize;
+        for plane in &mut planes {
+            (plane.memory, plane.offset) = (0, offset);
+            offset = offset.saturating_add(plane.stride.saturating_mul(plane.rows));
         }
+        planes
+    }
+
+    /// The colour planes of a picture in which each has a memory of its own, with rows of these many bytes.
+    pub fn separate_planes(
+        self,
+        width: u32,
+        height: u32,
+        strides: [usize; MOST_COLOR_PLANES],
+    ) -> Vec<ColorPlane> {
+        let (whole_row, rows) = (width as usize, height as usize);
+        let (half_row, half_rows) = (whole_row.div_ceil(2), rows.div_ceil(2));
+        // How many planes of chroma there are, their bytes of a row, and their rows.
+        let (count, row_bytes, chroma_rows) = match self {
+            Self::Yuyv | Self::Yvyu | Self::Uyvy | Self::Vyuy => (0, 0, 0),
+            Self::Nv12 | Self::Nv21 => (1, half_row * 2, half_rows),
+            Self::Nv16 | Self::Nv61 => (1, half_row * 2, rows),
+            Self::Nv24 | Self::Nv42 => (1, whole_row * 2, rows),
+            Self::Yuv420 | Self::Yvu420 => (2, half_row, half_rows),
+            Self::Yuv422 | Self::Yvu422 => (2, half_row, rows),
+            Self::Yuv444 | Self::Yvu444 => (2, whole_row, rows),
+        };
+        let [stride, ..] = strides;
+        let luma = ColorPlane { memory: 0, offset: 0, stride, row_bytes: self.row_bytes(width), rows };
+        let chroma = (1..=count).map(|memory| ColorPlane {
+            memory,
+            offset: 0,
+            stride: strides[memory],
+            row_bytes,
+            rows: chroma_rows,
+        });
+        std::iter::once(luma).chain(chroma).collect()
     }
 
     fn is_packed(self) -> bool {
@@ -181,11 +222,28 @@ impl PixelFormat {
     /// The planes of a picture whose first plane has rows of `stride` bytes; none for JPEG.
     pub fn planes(self, width: u32, height: u32, stride: usize) -> Vec<ColorPlane> {
         match self {
-            Self::Raw(raw) => {
-                vec![ColorPlane { offset: 0, stride, row_bytes: raw.row_bytes(width), rows: height as usize }]
-            }
+            Self::Raw(raw) => vec![ColorPlane {
+                memory: 0,
+                offset: 0,
+                stride,
+                row_bytes: raw.row_bytes(width),
+                rows: height as usize,
+            }],
             Self::Yuv(yuv) => yuv.planes(width, height, stride),
             Self::Jpeg => Vec::new(),
+        }
+    }
+
+    /// The planes of a picture in which each has a memory of its own, with rows of these many bytes.
+    pub fn separate_planes(
+        self,
+        width: u32,
+        height: u32,
+        strides: [usize; MOST_COLOR_PLANES],
+    ) -> Vec<ColorPlane> {
+        match self {
+            Self::Yuv(yuv) => yuv.separate_planes(width, height, strides),
+            Self::Raw(_) | Self::Jpeg => self.planes(width, height, strides[0]),
         }
     }
 
@@ -206,7 +264,7 @@ mod tests {
     use super::*;
 
     fn plane(offset: usize, stride: usize, row_bytes: usize, rows: usize) -> ColorPlane {
-        ColorPlane { offset, stride, row_bytes, rows }
+        ColorPlane { memory: 0, offset, stride, row_bytes, rows }
     }
 
     #[test]
@@ -218,6 +276,28 @@ mod tests {
             [plane(0, 80, 64, 48), plane(3840, 40, 32, 24), plane(4800, 40, 32, 24)]
         );
         assert_eq!(YuvFormat::Yuyv.planes(64, 48, 160), [plane(0, 160, 128, 48)]);
+        assert_eq!(
+            YuvFormat::Yuv422.planes(64, 48, 80),
+            [plane(0, 80, 64, 48), plane(3840, 40, 32, 48), plane(5760, 40, 32, 48)]
+        );
+        assert_eq!(
+            YuvFormat::Yvu444.planes(64, 48, 80),
+            [plane(0, 80, 64, 48), plane(3840, 80, 64, 48), plane(7680, 80, 64, 48)]
+        );
+        assert_eq!(YuvFormat::Nv24.planes(64, 48, 80), [plane(0, 80, 64, 48), plane(3840, 160, 128, 48)]);
+    }
+
+    #[test]
+    fn separate_planes_begin_their_own_memories_and_keep_their_own_strides() {
+        let own = |memory, stride, row_bytes, rows| ColorPlane { memory, offset: 0, stride, row_bytes, rows };
+        assert_eq!(
+            YuvFormat::Nv12.separate_planes(64, 48, [80, 70, 0]),
+            [own(0, 80, 64, 48), own(1, 70, 64, 24)]
+        );
+        assert_eq!(
+            YuvFormat::Yvu422.separate_planes(64, 48, [80, 48, 40]),
+            [own(0, 80, 64, 48), own(1, 48, 32, 48), own(2, 40, 32, 48)]
+        );
     }
 
     #[test]

@@ -1,6 +1,6 @@
 //! Frames: leases on a stream's slots.
 //!
-//! A slot is bound to its memory for life. A [`Frame`] holds its slot's memory; when the last clone drops, the slot's number
+//! A slot is bound to its memory for life: one piece, or one for each colour plane. A [`Frame`] holds its slot's memory; when the last clone drops, the slot's number
 //! goes back to the stream's [`SlotPool`], from which the stream queues it to the device again. A pool that was replaced by
 //! a new configuration is gone, and its frames are memory alone. Before memory must go back to a driver, all frames of a
 //! pool can be moved out of it ([`SlotPool::revoke`]).
@@ -24,30 +24,40 @@ pub struct Exposure {
 /// The slots of one configuration of a stream and the numbers of those that came back.
 #[derive(Debug)]
 pub struct SlotPool {
-    buffers: Vec<Arc<Buffer>>,
+    slots: Vec<Arc<[Buffer]>>,
     returned: Mutex<Vec<u32>>,
 }
 
 impl SlotPool {
     /// A pool over these buffers; slot `i` is `buffers[i]`. All slots count as lent out by the pool's owner.
     pub fn new(buffers: Vec<Buffer>) -> Arc<Self> {
-        let returned = Mutex::new(Vec::with_capacity(buffers.len()));
-        Arc::new(Self { buffers: buffers.into_iter().map(Arc::new).collect(), returned })
+        Self::with_memories(buffers.into_iter().map(|buffer| vec![buffer]).collect())
+    }
+
+    /// The same for slots of several memories each, in the order of the format's planes.
+    pub fn with_memories(slots: Vec<Vec<Buffer>>) -> Arc<Self> {
+        let returned = Mutex::new(Vec::with_capacity(slots.len()));
+        Arc::new(Self { slots: slots.into_iter().map(Arc::from).collect(), returned })
     }
 
     /// How many slots there are.
     pub fn len(&self) -> usize {
-        self.buffers.len()
+        self.slots.len()
     }
 
     /// True for a pool without slots.
     pub fn is_empty(&self) -> bool {
-        self.buffers.is_empty()
+        self.slots.is_empty()
     }
 
-    /// The memory of a slot; `None` for a number that the pool does not have.
-    pub fn buffer(&self, slot: u32) -> Option<&Arc<Buffer>> {
-        self.buffers.get(slot as usize)
+    /// The first memory of a slot, which is all of it for most formats; `None` for a number that the pool does not have.
+    pub fn buffer(&self, slot: u32) -> Option<&Buffer> {
+        self.memories(slot).first()
+    }
+
+    /// The memories of a slot; none for a number that the pool does not have.
+    pub fn memories(&self, slot: u32) -> &[Buffer] {
+        self.slots.get(slot as usize).map_or(&[], |memories| memories)
     }
 
     /// Takes one slot that came back, if any.
@@ -56,13 +66,22 @@ impl SlotPool {
     }
 
     /// Lends a slot out as a frame: `bytes_used` bytes of it from `offset` hold the picture. `None` for a number that
-    /// the pool does not have or bytes outside of the slot's memory.
+    /// the pool does not have, bytes outside of the slot's memory, and slots of several memories.
     pub fn lend(self: &Arc<Self>, slot: u32, shot: Shot) -> Option<Frame> {
-        let buffer = self.buffer(slot)?;
-        if shot.offset.checked_add(shot.bytes_used)? > buffer.len() {
+        self.lend_memories(slot, shot, Vec::new())
+    }
+
+    /// The same for slots of several memories: the shot tells of the first, `later` of all behind it.
+    pub fn lend_memories(self: &Arc<Self>, slot: u32, shot: Shot, later: Vec<Span>) -> Option<Frame> {
+        let memories = self.slots.get(slot as usize)?;
+        let spans = std::iter::once(shot.span()).chain(later.iter().copied());
+        let fits = |(buffer, span): (&Buffer, Span)| {
+            span.offset.checked_add(span.bytes_used).is_some_and(|end| end <= buffer.len())
+        };
+        if later.len() + 1 != memories.len() || !memories.iter().zip(spans).all(fits) {
             return None;
         }
-        let lease = Lease { pool: Arc::downgrade(self), buffer: Arc::clone(buffer), slot };
+        let lease = Lease { pool: Arc::downgrade(self), memories: Arc::clone(memories), slot, later };
         Some(Frame { lease: Arc::new(lease), shot })
     }
 
@@ -75,12 +94,30 @@ impl SlotPool {
     pub fn revoke(&self, patience: Duration) -> Result<usize, Error> {
         let begun = Instant::now();
         let mut left = 0;
-        // A buffer that somebody else holds too is that of a frame.
-        for buffer in self.buffers.iter().filter(|buffer| Arc::strong_count(buffer) > 1) {
-            let moved = buffer.detach(patience.saturating_sub(begun.elapsed()))?;
-            left += usize::from(!moved);
+        // Memories that somebody else holds too are those of a frame.
+        for memories in self.slots.iter().filter(|memories| Arc::strong_count(memories) > 1) {
+            let mut all_moved = true;
+            for buffer in memories.iter() {
+                all_moved &= buffer.detach(patience.saturating_sub(begun.elapsed()))?;
+            }
+            left += usize::from(!all_moved);
         }
         Ok(left)
+    }
+}
+
+/// A part of a memory.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub struct Span {
+    /// Bytes before it.
+    pub offset: usize,
+    /// Bytes of it.
+    pub bytes_used: usize,
+}
+
+impl Span {
+    fn of(self, bytes: &[u8]) -> &[u8] {
+        &bytes[self.offset..self.offset + self.bytes_used]
     }
 }
 
@@ -93,19 +130,27 @@ pub struct Shot {
     pub timestamp: Duration,
     /// True when `timestamp` is the start of exposure.
     pub timestamp_is_start: bool,
-    /// Where in the slot's memory the picture begins.
+    /// Where in the slot's first memory the picture begins.
     pub offset: usize,
-    /// Bytes of the picture, row padding included.
+    /// Bytes of the picture in the first memory, row padding included.
     pub bytes_used: usize,
     /// Exposure, where the camera tells.
     pub exposure: Option<Exposure>,
 }
 
+impl Shot {
+    fn span(&self) -> Span {
+        Span { offset: self.offset, bytes_used: self.bytes_used }
+    }
+}
+
 #[derive(Debug)]
 struct Lease {
     pool: Weak<SlotPool>,
-    buffer: Arc<Buffer>,
+    memories: Arc<[Buffer]>,
     slot: u32,
+    /// What the picture has of each memory behind the first.
+    later: Vec<Span>,
 }
 
 impl Drop for Lease {
@@ -144,34 +189,113 @@ impl Frame {
         self.lease.slot
     }
 
-    /// The file of the frame's memory, for those who hand it on: bytes from [`Shot::offset`] on are the picture.
+    /// The file of the frame's first memory, for those who hand it on: bytes from [`Shot::offset`] on are the picture.
     pub fn file(&self) -> Arc<OwnedFd> {
-        self.lease.buffer.file()
+        self.lease.memories[0].file()
     }
 
-    /// Opens the bytes for reading; the guard's life is the window in which the CPU may look. May block until a device
-    /// that still writes is done (DMA-buf fences).
+    /// Opens the bytes, of all memories, for reading; the guard's life is the window in which the CPU may look. May block
+    /// until a device that still writes is done (DMA-buf fences).
     ///
     /// # Errors
     /// [`Error::System`] when the kernel refuses the access.
     pub fn read(&self) -> Result<FrameBytes<'_>, Error> {
-        let guard = self.lease.buffer.read()?;
-        Ok(FrameBytes { guard, start: self.shot.offset, end: self.shot.offset + self.shot.bytes_used })
+        let Lease { memories, later, .. } = &*self.lease;
+        let behind = memories.iter().skip(1).zip(later);
+        Ok(FrameBytes {
+            // A frame has at least one memory: `lend_memories` sees to it.
+            first: (memories[0].read()?, self.shot.span()),
+            later: behind.map(|(buffer, span)| Ok((buffer.read()?, *span))).collect::<Result<_, Error>>()?,
+        })
     }
 }
 
-/// The bytes of a frame, while the CPU may read them.
+/// The bytes of a frame, while the CPU may read them. As a slice it is the first memory's, which is the whole picture
+/// unless [`crate::StreamConfig::separate`] says that its planes have memory of their own.
 #[derive(Debug)]
 pub struct FrameBytes<'a> {
-    guard: ReadGuard<'a>,
-    start: usize,
-    end: usize,
+    first: (ReadGuard<'a>, Span),
+    later: Vec<(ReadGuard<'a>, Span)>,
+}
+
+impl FrameBytes<'_> {
+    /// The picture's bytes in one of its memories, counted as [`crate::format::ColorPlane::memory`] is; none in those
+    /// that it does not have.
+    pub fn memory(&self, index: usize) -> &[u8] {
+        match index.checked_sub(1) {
+            None => self,
+            Some(index) => self.later.get(index).map_or(&[], |(guard, span)| span.of(guard)),
+        }
+    }
+
+    /// How many memories it has, 1 or more.
+    pub fn memories(&self) -> usize {
+        1 + self.later.len()
+    }
 }
 
 impl std::ops::Deref for FrameBytes<'_> {
     type Target = [u8];
 
     fn deref(&self) -> &[u8] {
-        &self.guard[self.start..self.end]
+        let (guard, span) = &self.first;
+        span.of(guard)
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn shot(offset: usize, bytes_used: usize) -> Shot {
+        let timestamp = Duration::ZERO;
+        Shot { sequence: 0, timestamp, timestamp_is_start: false, offset, bytes_used, exposure: None }
+    }
+
+    fn filled(len: usize, value: u8) -> Buffer {
+        let buffer = Buffer::allocate(len, "test").unwrap();
+        buffer.write().unwrap().fill(value);
+        buffer
+    }
+
+    #[test]
+    fn a_frame_of_several_memories_is_read_through_one_guard() {
+        let pool = SlotPool::with_memories(vec![vec![filled(100, 1), filled(50, 2), filled(50, 3)]]);
+        let later = vec![Span { offset: 10, bytes_used: 40 }, Span { offset: 0, bytes_used: 7 }];
+        let frame = pool.lend_memories(0, shot(4, 96), later).unwrap();
+        let bytes = frame.read().unwrap();
+        assert_eq!((bytes.memories(), &*bytes), (3, &[1; 96][..]));
+        assert_eq!(bytes.memory(0), &*bytes);
+        assert_eq!((bytes.memory(1), bytes.memory(2)), (&[2; 40][..], &[3; 7][..]));
+        assert_eq!(bytes.memory(3), &[0u8; 0][..]);
+    }
+
+    #[test]
+    fn a_slot_is_lent_only_with_spans_for_all_its_memories_and_inside_of_them() {
+        let pool = SlotPool::with_memories(vec![vec![filled(100, 1), filled(50, 2)]]);
+        let lend =
+            |offset, bytes_used| pool.lend_memories(0, shot(0, 100), vec![Span { offset, bytes_used }]);
+        assert!(lend(0, 50).is_some() && lend(50, 0).is_some());
+        assert!(lend(1, 50).is_none() && lend(usize::MAX, 2).is_none());
+        assert!(pool.lend(0, shot(0, 100)).is_none(), "its second memory is not told of");
+        assert!(pool.lend_memories(1, shot(0, 0), Vec::new()).is_none(), "there is no such slot");
+        assert!(SlotPool::with_memories(vec![vec![]]).lend(0, shot(0, 0)).is_none(), "it has no memory");
+    }
+
+    #[test]
+    fn revocation_moves_all_memories_of_the_frames_that_are_out() {
+        let slots = vec![vec![filled(100, 1), filled(50, 2)], vec![filled(100, 3), filled(50, 4)]];
+        let pool = SlotPool::with_memories(slots);
+        let whole = || vec![Span { offset: 0, bytes_used: 50 }];
+        let held = pool.lend_memories(0, shot(0, 100), whole()).unwrap();
+        let inode = |memory: &Buffer| nix::sys::stat::fstat(memory.file()).unwrap().st_ino;
+        let inodes = |slot| pool.memories(slot).iter().map(inode).collect::<Vec<_>>();
+        let before = (inodes(0), inodes(1));
+        assert_eq!(pool.revoke(Duration::ZERO).unwrap(), 0);
+        assert!(inodes(0).iter().zip(&before.0).all(|(now, before)| now != before));
+        assert_eq!(inodes(1), before.1, "nobody holds it");
+        let reading = held.read().unwrap();
+        assert_eq!((&*reading, reading.memory(1)), (&[1; 100][..], &[2; 50][..]));
+        assert_eq!(pool.revoke(Duration::ZERO).unwrap(), 1, "it is being read");
     }
 }

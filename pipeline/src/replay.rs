@@ -140,6 +140,7 @@ impl Camera for ReplayCamera {
             width,
             height,
             stride_bytes,
+            separate: None,
             size_bytes,
             slots,
             held,

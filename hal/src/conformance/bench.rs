@@ -201,7 +201,7 @@ impl<'a> Bench<'a> {
     pub(super) fn node_streaming(&self, count: u32) -> Result<(Box<dyn Video>, Format, u32), Stop> {
         let (node, format, count) = self.allocated(count)?;
         for index in 0..count {
-            works("VIDIOC_QBUF", node.queue(index, None))?;
+            works("VIDIOC_QBUF", node.queue(index, &[]))?;
         }
         works("VIDIOC_STREAMON", node.stream_on())?;
         Ok((node, format, count))
@@ -221,7 +221,10 @@ impl<'a> Bench<'a> {
                 Ok(filled) => return Ok(filled),
                 Err(nix::errno::Errno::EAGAIN) if !left.is_zero() => {}
                 Err(errno) => {
-                    return Err(Stop::fail(format!("no buffer came within {:?}: {errno}", self.effort.patience)));
+                    return Err(Stop::fail(format!(
+                        "no buffer came within {:?}: {errno}",
+                        self.effort.patience
+                    )));
                 }
             }
         }
@@ -233,7 +236,7 @@ impl<'a> Bench<'a> {
         let mut all = Vec::new();
         for _ in 0..count {
             let filled = self.filled(node)?;
-            works("VIDIOC_QBUF", node.queue(filled.index, None))?;
+            works("VIDIOC_QBUF", node.queue(filled.index, &[]))?;
             all.push(filled);
         }
         Ok(all)
@@ -254,9 +257,17 @@ impl<'a> Bench<'a> {
         let file = self.subject.roots.proc.join("self/maps");
         let text = std::fs::read_to_string(&file);
         let skipped = |error| Stop::Skip(format!("{} cannot be read: {error}", file.display()));
-        let is_frame = |line: &&str| ["/dev/video", "dmabuf", "memfd:"].iter().any(|name| line.contains(name));
+        let is_frame =
+            |line: &&str| ["/dev/video", "dmabuf", "memfd:"].iter().any(|name| line.contains(name));
         Ok(text.map_err(skipped)?.lines().filter(is_frame).count())
     }
+}
+
+/// Bytes of the first memory plane of a buffer of the driver.
+#[track_caller]
+pub(super) fn length_of(node: &dyn Video, index: u32) -> Result<usize, Stop> {
+    let lengths = works("VIDIOC_QUERYBUF", node.lengths(index, Memory::Driver))?;
+    lengths.first().copied().ok_or_else(|| Stop::fail(format!("buffer {index} has no memory plane")))
 }
 
 /// The pixel formats that a node lists.
@@ -268,7 +279,9 @@ pub(super) fn fourccs(node: &dyn Video) -> Result<Vec<u32>, Stop> {
         match node.format_entry(index) {
             Ok(entry) => found.push(entry.fourcc),
             Err(nix::errno::Errno::EINVAL) => return Ok(found),
-            Err(errno) => return Err(Stop::fail(format!("VIDIOC_ENUM_FMT of index {index} is refused: {errno}"))),
+            Err(errno) => {
+                return Err(Stop::fail(format!("VIDIOC_ENUM_FMT of index {index} is refused: {errno}")));
+            }
         }
     }
     Err(Stop::fail(format!("VIDIOC_ENUM_FMT does not end: {LONGEST} formats")))
@@ -293,9 +306,10 @@ pub(super) fn media_of(kernel: &dyn Kernel, roots: &Roots, node: &Path) -> Optio
     let is_of = |path: &PathBuf| {
         let topology = kernel.media(path).and_then(|media| media.topology());
         topology.is_ok_and(|topology| {
-            topology.interfaces.iter().any(|interface| {
-                (u64::from(interface.major), u64::from(interface.minor)) == (major, minor)
-            })
+            topology
+                .interfaces
+                .iter()
+                .any(|interface| (u64::from(interface.major), u64::from(interface.minor)) == (major, minor))
         })
     };
     (0..32).map(|number| roots.dev.join(format!("media{number}"))).filter(|path| path.exists()).find(is_of)

@@ -3,15 +3,16 @@
 use crate::camera::{Camera, Dequeued, StreamConfig, StreamRequest};
 use crate::error::Error;
 use crate::simulated::{Options, VirtualCamera};
+use std::ops::Range;
 use std::time::Duration;
 
 /// How a frame is compared with what it must be.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub enum Oracle {
-    /// Byte for byte, row padding aside.
-    Bytes(Vec<u8>),
+    /// Byte for byte, row padding aside; the bytes of each memory.
+    Bytes(Vec<Vec<u8>>),
     /// Each byte within so many codes; bytes of `None` are not compared (where colours meet).
-    Near(Vec<Option<u8>>, u8),
+    Near(Vec<Vec<Option<u8>>>, u8),
 }
 
 /// A device's view, where the suite knows what it is.
@@ -31,26 +32,32 @@ pub trait Scene: Send + Sync {
 
 impl Oracle {
     /// The first byte of a frame that is not as it must be: its plane, row and place in the row, got and expected.
-    pub(super) fn difference(&self, config: &StreamConfig, frame: &[u8]) -> Option<String> {
+    /// `memories` are the bytes of the frame's memories.
+    pub(super) fn difference(&self, config: &StreamConfig, memories: &[&[u8]]) -> Option<String> {
         let planes = config.planes();
         if planes.is_empty() {
-            return self.differs_at(frame, 0, frame.len()).map(|text| format!("byte {text}"));
+            let whole = 0..memories.first().map_or(0, |bytes| bytes.len());
+            return self.differs_at(memories, 0, whole).map(|text| format!("byte {text}"));
         }
         planes.iter().enumerate().find_map(|(index, plane)| {
             (0..plane.rows).find_map(|row| {
                 let start = plane.offset + row * plane.stride;
-                let text = self.differs_at(frame, start, start + plane.row_bytes)?;
+                let text = self.differs_at(memories, plane.memory, start..start + plane.row_bytes)?;
                 Some(format!("plane {index}, row {row}, byte {text}"))
             })
         })
     }
 
-    fn differs_at(&self, frame: &[u8], start: usize, end: usize) -> Option<String> {
-        let Some(row) = frame.get(start..end) else { return Some(format!("{start}: the frame ends before")) };
+    fn differs_at(&self, memories: &[&[u8]], memory: usize, row: Range<usize>) -> Option<String> {
+        let start = row.start;
+        let Some(row) = memories.get(memory).and_then(|bytes| bytes.get(row)) else {
+            return Some(format!("{start} of memory {memory}: the frame ends before"));
+        };
         row.iter().enumerate().find_map(|(place, got)| {
+            let at = start + place;
             let (expected, tolerance) = match self {
-                Self::Bytes(bytes) => (bytes.get(start + place).copied(), 0),
-                Self::Near(bytes, tolerance) => (bytes.get(start + place).copied().flatten(), *tolerance),
+                Self::Bytes(bytes) => (bytes.get(memory)?.get(at).copied(), 0),
+                Self::Near(bytes, tolerance) => (bytes.get(memory)?.get(at).copied().flatten(), *tolerance),
             };
             let wrong = expected.is_some_and(|expected| expected.abs_diff(*got) > tolerance);
             wrong.then(|| format!("{place} is {got}, not {}", expected.unwrap_or_default()))
@@ -74,7 +81,7 @@ impl Scene for Twin {
         loop {
             match twin.dequeue(Duration::from_secs(10)).ok()? {
                 Dequeued::Frame(frame) if frame.sequence() == sequence => {
-                    return Some(Oracle::Bytes(frame.read().ok()?.to_vec()));
+                    return Some(Oracle::Bytes(vec![frame.read().ok()?.to_vec()]));
                 }
                 Dequeued::Frame(frame) if frame.sequence() > sequence => return None,
                 Dequeued::Frame(_) | Dequeued::Damaged { .. } => {}
@@ -99,6 +106,7 @@ mod tests {
             width: 2,
             height: 2,
             stride_bytes: 6,
+            separate: None,
             size_bytes: 12,
             slots: 2,
             held: 0,
@@ -109,13 +117,13 @@ mod tests {
 
     #[test]
     fn padding_is_not_compared_and_the_first_wrong_byte_is_named() {
-        let right = Oracle::Bytes((0..12).collect());
+        let right = Oracle::Bytes(vec![(0..12).collect()]);
         let mut frame: Vec<u8> = (0..12).collect();
         frame[5] = 99;
-        assert_eq!(right.difference(&config(), &frame), None);
+        assert_eq!(right.difference(&config(), &[&frame]), None);
         frame[7] = 99;
-        assert_eq!(right.difference(&config(), &frame).unwrap(), "plane 0, row 1, byte 1 is 99, not 7");
-        assert!(right.difference(&config(), &frame[..9]).unwrap().contains("ends before"));
+        assert_eq!(right.difference(&config(), &[&frame]).unwrap(), "plane 0, row 1, byte 1 is 99, not 7");
+        assert!(right.difference(&config(), &[&frame[..9]]).unwrap().contains("ends before"));
     }
 
     #[test]
@@ -123,7 +131,7 @@ mod tests {
         let mut near: Vec<Option<u8>> = (0..12).map(Some).collect();
         near[3] = None;
         let frame: Vec<u8> = (0..12).map(|byte| if byte == 3 { 200 } else { byte + 2 }).collect();
-        assert_eq!(Oracle::Near(near.clone(), 2).difference(&config(), &frame), None);
-        assert!(Oracle::Near(near, 1).difference(&config(), &frame).is_some());
+        assert_eq!(Oracle::Near(vec![near.clone()], 2).difference(&config(), &[&frame]), None);
+        assert!(Oracle::Near(vec![near], 1).difference(&config(), &[&frame]).is_some());
     }
 }

@@ -193,9 +193,8 @@ impl Subject {
     pub fn simulated(options: Options) -> Result<Self, Error> {
         let camera = VirtualCamera::new(options.clone())?;
         let opened = options.clone();
-        let mut subject = Self::camera(camera.info().id.clone(), move || {
-            Ok(Box::new(VirtualCamera::new(opened.clone())?))
-        });
+        let mut subject =
+            Self::camera(camera.info().id.clone(), move || Ok(Box::new(VirtualCamera::new(opened.clone())?)));
         subject.faults = Some(Arc::new(Simulated(options.clone())));
         subject.scene = Some(Arc::new(super::oracle::Twin(options)));
         Ok(subject)

@@ -156,7 +156,7 @@ impl Scene for Vivid {
 
     fn frame(&self, config: &StreamConfig, _: u64) -> Option<Oracle> {
         match config.format {
-            PixelFormat::Raw(format) => Some(Oracle::Bytes(raw_bars(format, config))),
+            PixelFormat::Raw(format) => Some(Oracle::Bytes(vec![raw_bars(format, config)])),
             PixelFormat::Yuv(format) => Some(yuv_bars(format, config, config.colorimetry?)),
             _ => None,
         }
@@ -225,12 +225,14 @@ fn yuv_bars(format: YuvFormat, config: &StreamConfig, colours: Colorimetry) -> O
         let inside = bar(x.saturating_sub(EDGE), width) == bar((x + EDGE).min(width - 1), width);
         inside.then(|| ycbcr(bar(x, width), colours)[component])
     };
-    let mut bytes = vec![None; config.size_bytes];
-    for (index, plane) in config.planes().into_iter().enumerate() {
+    let planes = config.planes();
+    let memories = planes.iter().map(|plane| plane.memory + 1).max().unwrap_or(1);
+    let mut bytes = vec![vec![None; config.size_bytes]; memories];
+    for (index, plane) in planes.into_iter().enumerate() {
         for row in 0..plane.rows {
             for place in 0..plane.row_bytes {
                 let (x, component) = sample_at(format, index, place);
-                if let Some(byte) = bytes.get_mut(plane.offset + row * plane.stride + place) {
+                if let Some(byte) = bytes[plane.memory].get_mut(plane.offset + row * plane.stride + place) {
                     *byte = if x < width { at(x, component) } else { None };
                 }
             }
@@ -247,20 +249,23 @@ fn sample_at(format: YuvFormat, plane: usize, place: usize) -> (usize, usize) {
         let second_luma = component == 0 && order[..place % 4].contains(&0);
         (pair + usize::from(second_luma), component)
     };
-    let pair = |first: usize| (place / 2 * 2, if place.is_multiple_of(2) { first } else { 3 - first });
+    let component = |first: usize| if place.is_multiple_of(2) { first } else { 3 - first };
     match (format, plane) {
         (YuvFormat::Yuyv, _) => packed([0, 1, 0, 2]),
         (YuvFormat::Yvyu, _) => packed([0, 2, 0, 1]),
         (YuvFormat::Uyvy, _) => packed([1, 0, 2, 0]),
         (YuvFormat::Vyuy, _) => packed([2, 0, 1, 0]),
         (_, 0) => (place, 0),
-        (YuvFormat::Nv12 | YuvFormat::Nv16, _) => pair(1),
-        (YuvFormat::Nv21 | YuvFormat::Nv61, _) => pair(2),
-        (YuvFormat::Yuv420, plane) => (place * 2, plane),
-        (YuvFormat::Yvu420, plane) => (place * 2, 3 - plane),
+        (YuvFormat::Nv12 | YuvFormat::Nv16, _) => (place / 2 * 2, component(1)),
+        (YuvFormat::Nv21 | YuvFormat::Nv61, _) => (place / 2 * 2, component(2)),
+        (YuvFormat::Nv24, _) => (place / 2, component(1)),
+        (YuvFormat::Nv42, _) => (place / 2, component(2)),
+        (YuvFormat::Yuv420 | YuvFormat::Yuv422, plane) => (place * 2, plane),
+        (YuvFormat::Yvu420 | YuvFormat::Yvu422, plane) => (place * 2, 3 - plane),
+        (YuvFormat::Yuv444, plane) => (place, plane),
+        (YuvFormat::Yvu444, plane) => (place, 3 - plane),
     }
 }
-
 
 #[cfg(test)]
 mod tests {

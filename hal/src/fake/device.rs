@@ -10,7 +10,8 @@ use v4l2r::bindings;
 use super::faults::{Call, Fault, Faults};
 use super::picture::picture;
 use crate::kernel::{
-    Control, ControlKind, Event, Filled, Format, Fraction, Identity, Memory, Rectangle, SizeEntry,
+    Control, ControlKind, Event, Fill, Filled, Format, Fraction, Identity, MOST_PLANES, Memory, Rectangle,
+    SizeEntry,
 };
 use crate::memory::Mapping;
 
@@ -27,6 +28,8 @@ pub struct Model {
     pub intervals: Vec<Fraction>,
     /// Bytes that a row has beyond its samples.
     pub row_padding: u32,
+    /// Bytes that every memory has before its picture; only on a multi-planar queue.
+    pub data_offset: u32,
     /// `V4L2_BUF_CAP_*`.
     pub buffer_capabilities: u32,
     /// The most buffers that it gives.
@@ -56,6 +59,7 @@ impl Model {
             sizes: vec![SizeEntry::Discrete(64, 48), SizeEntry::Discrete(32, 24)],
             intervals: [30, 10, 60].map(|denominator| Fraction { numerator: 1, denominator }).to_vec(),
             row_padding: 0,
+            data_offset: 0,
             buffer_capabilities: bindings::V4L2_BUF_CAP_SUPPORTS_MMAP
                 | bindings::V4L2_BUF_CAP_SUPPORTS_DMABUF
                 | bindings::V4L2_BUF_CAP_SUPPORTS_ORPHANED_BUFS,
@@ -78,6 +82,13 @@ impl Model {
         Self { fourccs: vec![*b"YUYV", *b"MJPG"], ..Self::raw() }
     }
 
+    /// A camera like `vivid` with a multi-planar queue: each colour plane has a memory of its own, or all have one.
+    pub fn separate() -> Self {
+        let fourccs = [*b"NM12", *b"NM21", *b"NM16", *b"NM61", *b"YM12", *b"YM21", *b"YM16", *b"YM61"];
+        let one_memory = [*b"NV12", *b"NV16", *b"YU12"];
+        Self { fourccs: [&fourccs[..], &one_memory].concat(), ..Self::raw() }.planar()
+    }
+
     /// The same with a multi-planar queue.
     #[must_use]
     pub fn planar(mut self) -> Self {
@@ -96,10 +107,8 @@ fn control(id: u32, name: &str, (min, max, default): (i64, i64, i64)) -> Control
 /// A buffer of the queue.
 #[derive(Debug)]
 pub(super) struct Slot {
-    /// Its memory: the driver's own, or what was imported last.
-    pub(super) file: Option<OwnedFd>,
-    /// Which file that is.
-    pub(super) inode: Option<u64>,
+    /// Its memory planes: the driver's own, or what was imported last, each with the number of its file.
+    pub(super) memories: Vec<(OwnedFd, u64)>,
     pub(super) queued: bool,
 }
 
@@ -269,13 +278,13 @@ impl Device {
         self.due += self.interval();
         let number = self.frames;
         self.frames += 1;
-        let (mut bytes_used, mut flags) = (self.size(), 0);
+        let (mut bytes_used, mut flags) = (None, 0);
         let mut lost = false;
         for fault in self.faults.take(number) {
             match fault {
                 Fault::Lost => lost = true,
-                Fault::Empty => bytes_used = 0,
-                Fault::Short(bytes) => bytes_used = bytes,
+                Fault::Empty => bytes_used = Some(0),
+                Fault::Short(bytes) => bytes_used = Some(bytes),
                 Fault::Bad => flags |= bindings::V4L2_BUF_FLAG_ERROR,
                 Fault::Late(delay) => {
                     // It is the same frame that comes then.
@@ -293,12 +302,12 @@ impl Device {
                     self.failed = true;
                     return;
                 }
-                Fault::Stray(index) => self.filled.push_back(self.describe(index, 0, self.size())),
+                Fault::Stray(index) => self.filled.push_back(self.describe(index, 0, None)),
                 Fault::Unplug => return self.unplug(),
                 Fault::Tell(event) => self.events.push_back(event),
                 Fault::Last => {
                     self.ended = true;
-                    bytes_used = 0;
+                    bytes_used = Some(0);
                     flags |= bindings::V4L2_BUF_FLAG_LAST;
                 }
             }
@@ -312,26 +321,40 @@ impl Device {
         self.sequence = self.sequence.wrapping_add(1);
     }
 
-    fn describe(&self, index: u32, flags: u32, bytes_used: u32) -> Filled {
+    /// `bytes_used` is that of the last memory where it is not the whole.
+    fn describe(&self, index: u32, flags: u32, bytes_used: Option<u32>) -> Filled {
         let clock = bindings::V4L2_BUF_FLAG_TIMESTAMP_MONOTONIC;
         let timestamp = self.now + self.skew;
-        Filled { index, sequence: self.sequence, flags: flags | clock, bytes_used, offset: 0, timestamp }
+        let mut planes = [Fill::default(); MOST_PLANES];
+        for (fill, plane) in planes.iter_mut().zip(&self.format.planes) {
+            *fill = Fill { bytes_used: plane.size, offset: self.data_offset() };
+        }
+        if let Some(bytes_used) = bytes_used {
+            planes[self.format.planes.len().saturating_sub(1)].bytes_used = bytes_used;
+        }
+        Filled { index, sequence: self.sequence, flags: flags | clock, planes, timestamp }
     }
 
+    /// The bytes of all memories are one picture after another, each of the number of the frame and its place.
     fn fill(&self, index: u32) {
-        let Some(file) = self.slots.get(index as usize).and_then(|slot| slot.file.as_ref()) else { return };
-        let plane = self.format.planes.first().copied().unwrap_or_default();
+        let Some(slot) = self.slots.get(index as usize) else { return };
         let Format { fourcc, width, height, .. } = self.format;
-        let size = plane.size as usize;
-        let bytes = picture(fourcc, width, height, plane.stride as usize, size, self.sequence);
-        // Memory that cannot be mapped stays as it was, which a test sees.
-        if let Ok(mut memory) = Mapping::read_write(file, size) {
-            memory.bytes_mut().copy_from_slice(&bytes);
+        let offset = self.data_offset() as usize;
+        for (number, ((file, _), plane)) in (0u32..).zip(slot.memories.iter().zip(&self.format.planes)) {
+            let (stride, size) = (plane.stride as usize, plane.size as usize);
+            let sequence = self.sequence.wrapping_add(number);
+            let bytes = picture(fourcc, width, height, stride, size - offset, sequence);
+            // Memory that cannot be mapped stays as it was, which a test sees.
+            if let Ok(mut memory) = Mapping::read_write(file, size) {
+                memory.bytes_mut()[offset..].copy_from_slice(&bytes);
+            }
         }
     }
 
-    pub(super) fn size(&self) -> u32 {
-        self.format.planes.first().map_or(0, |plane| plane.size)
+    /// Bytes before the picture in every memory.
+    pub(super) fn data_offset(&self) -> u32 {
+        let planar = self.model.identity.device_caps & bindings::V4L2_CAP_VIDEO_CAPTURE_MPLANE != 0;
+        if planar { self.model.data_offset } else { 0 }
     }
 
     fn interval(&self) -> Duration {

@@ -73,6 +73,8 @@ pub enum Call {
 pub enum Times {
     /// The next so many calls.
     Next(u32),
+    /// Every call behind the next so many.
+    After(u32),
     /// Every call.
     Always,
 }
@@ -128,7 +130,11 @@ impl Faults {
     pub(super) fn check(&mut self, call: Call) -> nix::Result<()> {
         match self.refused.get_mut(&call) {
             None | Some((_, Times::Next(0))) => Ok(()),
-            Some((errno, Times::Always)) => Err(*errno),
+            Some((errno, Times::Always | Times::After(0))) => Err(*errno),
+            Some((_, Times::After(calls))) => {
+                *calls -= 1;
+                Ok(())
+            }
             Some((errno, Times::Next(times))) => {
                 *times -= 1;
                 Err(*errno)

@@ -8,7 +8,7 @@ use v4l2r::bindings;
 use super::device::Device;
 use super::faults::Call;
 use super::lock;
-use crate::format::PixelFormat as HalFormat;
+use crate::format::{MOST_COLOR_PLANES, PixelFormat as HalFormat};
 use crate::kernel::{
     Control, ControlRefusal, Format, FormatEntry, Fraction, Identity, IntervalEntry, MenuItem, PlaneFormat,
     Queue, Rectangle, SizeEntry, Video,
@@ -76,16 +76,27 @@ fn nearest(device: &Device, wanted: &Format) -> nix::Result<Format> {
     });
     let (width, height) = sizes.min_by_key(distance).ok_or(Errno::EINVAL)?;
     let known = formats::from_fourcc(fourcc).ok_or(Errno::EINVAL)?;
-    let planes = vec![match known {
-        HalFormat::Jpeg => PlaneFormat { stride: 0, size: width * height },
-        HalFormat::Raw(_) | HalFormat::Yuv(_) => {
-            let asked = wanted.planes.first().map_or(0, |plane| plane.stride as usize);
-            let stride = (known.row_bytes(width) + model.row_padding as usize).max(asked);
-            let planes = known.planes(width, height, stride);
-            let size = planes.iter().map(|plane| plane.stride * plane.rows).sum::<usize>();
-            PlaneFormat { stride: number(stride), size: number(size) }
+    let asked = |at: usize| wanted.planes.get(at).map_or(0, |plane| plane.stride as usize);
+    let plane = |stride, bytes| PlaneFormat { stride, size: number(bytes) + device.data_offset() };
+    let planes = match known {
+        HalFormat::Jpeg => vec![plane(0, (width * height) as usize)],
+        _ if formats::is_separate(fourcc) => {
+            let planes = known.separate_planes(width, height, [0; MOST_COLOR_PLANES]);
+            let strides = planes
+                .iter()
+                .map(|plane| plane.row_bytes.max(asked(plane.memory)) + model.row_padding as usize);
+            planes
+                .iter()
+                .zip(strides)
+                .map(|(found, stride)| plane(number(stride), stride * found.rows))
+                .collect()
         }
-    }];
+        HalFormat::Raw(_) | HalFormat::Yuv(_) => {
+            let stride = (known.row_bytes(width) + model.row_padding as usize).max(asked(0));
+            let planes = known.planes(width, height, stride);
+            vec![plane(number(stride), planes.iter().map(|plane| plane.stride * plane.rows).sum::<usize>())]
+        }
+    };
     Ok(Format {
         fourcc,
         width,

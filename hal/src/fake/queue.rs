@@ -1,6 +1,7 @@
 //! The buffer queue of a fake camera, with the kernel's own rules (`videobuf2`).
 
-use std::os::fd::{AsFd, OwnedFd};
+use std::os::fd::OwnedFd;
+use std::os::unix::fs::MetadataExt;
 use std::path::Path;
 use std::time::Duration;
 
@@ -30,8 +31,8 @@ impl Queue for Node {
             return Err(Errno::EINVAL);
         }
         let count = count.min(device.model.most_buffers);
-        let size = device.size();
-        device.slots = (0..count).map(|_| slot(memory, size)).collect::<nix::Result<_>>()?;
+        let sizes: Vec<u32> = device.format.planes.iter().map(|plane| plane.size).collect();
+        device.slots = (0..count).map(|_| slot(memory, &sizes)).collect::<nix::Result<_>>()?;
         device.memory = memory;
         device.owner = (count > 0).then_some(self.file);
         Ok(Grant { count, ..grant })
@@ -42,25 +43,25 @@ impl Queue for Node {
         Err(Errno::ENOTTY)
     }
 
-    fn length(&self, index: u32, _: Memory) -> nix::Result<usize> {
+    fn lengths(&self, index: u32, _: Memory) -> nix::Result<Vec<usize>> {
         let device = self.call(Call::QueryBuffer)?;
         device.slots.get(index as usize).ok_or(Errno::EINVAL)?;
-        Ok(device.size() as usize)
+        Ok(device.format.planes.iter().map(|plane| plane.size as usize).collect())
     }
 
-    fn export(&self, index: u32) -> nix::Result<OwnedFd> {
+    fn export(&self, index: u32, plane: u32) -> nix::Result<OwnedFd> {
         let device = self.call(Call::ExportBuffer)?;
         let slot = device.slots.get(index as usize).filter(|_| device.memory == Memory::Driver);
-        let file = slot.and_then(|slot| slot.file.as_ref()).ok_or(Errno::EINVAL)?;
+        let (file, _) = slot.and_then(|slot| slot.memories.get(plane as usize)).ok_or(Errno::EINVAL)?;
         file.try_clone().map_err(|_| Errno::EMFILE)
     }
 
-    fn prepare(&self, index: u32, import: Import<'_>) -> nix::Result<()> {
+    fn prepare(&self, index: u32, imports: &[Import<'_>]) -> nix::Result<()> {
         let mut device = self.call(Call::PrepareBuffer)?;
-        attach(&mut device, index, Some(import))
+        attach(&mut device, index, imports)
     }
 
-    fn queue(&self, index: u32, import: Option<Import<'_>>) -> nix::Result<()> {
+    fn queue(&self, index: u32, imports: &[Import<'_>]) -> nix::Result<()> {
         let mut device = self.call(Call::QueueBuffer)?;
         if device.has_failed() {
             return Err(Errno::EIO);
@@ -68,7 +69,7 @@ impl Queue for Node {
         if device.slots.get(index as usize).is_none_or(|slot| slot.queued) {
             return Err(Errno::EINVAL);
         }
-        attach(&mut device, index, import)?;
+        attach(&mut device, index, imports)?;
         device.slots[index as usize].queued = true;
         device.waiting.push_back(index);
         Ok(())
@@ -134,41 +135,48 @@ impl Queue for Node {
 
 /// The fake kernel cannot see who maps a memfd: it counts the descriptors of this process that lead to it.
 fn is_shared(slot: &Slot) -> bool {
-    let Some(inode) = slot.inode else { return false };
     let files = std::fs::read_dir(Path::new(PROCFS).join("self/fd")).into_iter().flatten().flatten();
-    let same = files.filter(|file| {
-        std::fs::metadata(file.path())
-            .is_ok_and(|status| std::os::unix::fs::MetadataExt::ino(&status) == inode)
-    });
-    same.count() > 1
+    let inodes = files.filter_map(|file| Some(std::fs::metadata(file.path()).ok()?.ino()));
+    let ours = inodes.filter(|inode| slot.memories.iter().any(|(_, own)| own == inode));
+    ours.count() > slot.memories.len()
 }
 
-fn slot(memory: Memory, size: u32) -> nix::Result<Slot> {
+fn slot(memory: Memory, sizes: &[u32]) -> nix::Result<Slot> {
     if memory == Memory::Imported {
-        return Ok(Slot { file: None, inode: None, queued: false });
+        return Ok(Slot { memories: Vec::new(), queued: false });
     }
-    let file = memfd_create(c"fake-frame", MFdFlags::MFD_CLOEXEC)?;
-    nix::unistd::ftruncate(&file, i64::from(size))?;
-    Ok(Slot { inode: Some(fstat(&file)?.st_ino), file: Some(file), queued: false })
+    let memories = sizes.iter().map(|size| {
+        let file = memfd_create(c"fake-frame", MFdFlags::MFD_CLOEXEC)?;
+        nix::unistd::ftruncate(&file, i64::from(*size))?;
+        let inode = fstat(&file)?.st_ino;
+        Ok((file, inode))
+    });
+    Ok(Slot { memories: memories.collect::<nix::Result<_>>()?, queued: false })
 }
 
-/// Gives a buffer its memory.
-fn attach(device: &mut Device, index: u32, import: Option<Import<'_>>) -> nix::Result<()> {
-    if import.is_some() != (device.memory == Memory::Imported) {
+/// Gives a buffer its memory, a piece for each plane.
+fn attach(device: &mut Device, index: u32, imports: &[Import<'_>]) -> nix::Result<()> {
+    let planes = if device.memory == Memory::Imported { device.format.planes.len() } else { 0 };
+    if imports.len() != planes {
         return Err(Errno::EINVAL);
     }
-    let Some(import) = import else { return Ok(()) };
-    let status = fstat(import.file)?;
-    let size = device.size();
-    if import.len < size as usize || status.st_size < i64::from(size) {
-        return Err(Errno::EFAULT);
-    }
-    let slot = device.slots.get_mut(index as usize).ok_or(Errno::EINVAL)?;
-    if slot.inode == Some(status.st_ino) {
+    if planes == 0 {
         return Ok(());
     }
-    let remap = slot.inode.replace(status.st_ino).is_some();
-    slot.file = Some(import.file.as_fd().try_clone_to_owned().map_err(|_| Errno::EMFILE)?);
-    device.remaps += u32::from(remap);
+    let mut memories = Vec::new();
+    for (import, plane) in imports.iter().zip(&device.format.planes) {
+        let status = fstat(import.file)?;
+        if import.len < plane.size as usize || status.st_size < i64::from(plane.size) {
+            return Err(Errno::EFAULT);
+        }
+        let file = import.file.try_clone_to_owned().map_err(|_| Errno::EMFILE)?;
+        memories.push((file, status.st_ino));
+    }
+    let slot = device.slots.get_mut(index as usize).ok_or(Errno::EINVAL)?;
+    let inodes = |memories: &[(OwnedFd, u64)]| memories.iter().map(|(_, inode)| *inode).collect::<Vec<_>>();
+    if inodes(&slot.memories) != inodes(&memories) {
+        let before = std::mem::replace(&mut slot.memories, memories);
+        device.remaps += u32::from(!before.is_empty());
+    }
     Ok(())
 }

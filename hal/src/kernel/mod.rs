@@ -12,7 +12,7 @@ mod video;
 
 pub use linux::Linux;
 pub use media::{Entity, Interface, Link, Media, MediaInfo, Pad, Topology};
-pub use queue::{Event, Filled, Grant, Import, Memory, Queue, Ready};
+pub use queue::{Event, Fill, Filled, Grant, Import, MOST_PLANES, Memory, Queue, Ready};
 pub use subdevice::{BusFormat, BusSize, Route, Subdevice};
 pub use video::{
     Control, ControlKind, ControlRefusal, Format, FormatEntry, Fraction, Identity, IntervalEntry, MenuItem,

@@ -50,13 +50,25 @@ impl Grant {
     }
 }
 
-/// Foreign memory for a slot.
+/// No buffer has more memory planes than this (`VIDEO_MAX_PLANES`).
+pub const MOST_PLANES: usize = bindings::VIDEO_MAX_PLANES as usize;
+
+/// Foreign memory for a memory plane of a slot.
 #[derive(Clone, Copy, Debug)]
 pub struct Import<'a> {
     /// The DMA-buf.
     pub file: BorrowedFd<'a>,
     /// Bytes of it.
     pub len: usize,
+}
+
+/// What of a memory plane is the picture.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub struct Fill {
+    /// Where the picture ends.
+    pub bytes_used: u32,
+    /// Where the picture begins; 0 on single-planar queues.
+    pub offset: u32,
 }
 
 /// A buffer that came back from the device, as the driver describes it: nothing of it is checked.
@@ -68,10 +80,8 @@ pub struct Filled {
     pub sequence: u32,
     /// `V4L2_BUF_FLAG_*`.
     pub flags: u32,
-    /// Where the picture ends.
-    pub bytes_used: u32,
-    /// Where the picture begins.
-    pub offset: u32,
+    /// The memory planes in their order; those that the format does not have are zeros.
+    pub planes: [Fill; MOST_PLANES],
     /// Of the clock that the flags name.
     pub timestamp: Duration,
 }
@@ -140,29 +150,29 @@ pub trait Queue {
     /// The kernel's errno; `ENOTTY` from kernels before 6.10 and most drivers, `EBUSY` for buffers that are queued.
     fn remove(&self, first: u32, count: u32) -> nix::Result<()>;
 
-    /// Bytes of a buffer.
+    /// Bytes of each memory plane of a buffer.
     ///
     /// # Errors
     /// The kernel's errno.
-    fn length(&self, index: u32, memory: Memory) -> nix::Result<usize>;
+    fn lengths(&self, index: u32, memory: Memory) -> nix::Result<Vec<usize>>;
 
-    /// A buffer as a DMA-buf for reading.
+    /// A memory plane of a buffer as a DMA-buf for reading.
     ///
     /// # Errors
     /// The kernel's errno.
-    fn export(&self, index: u32) -> nix::Result<OwnedFd>;
+    fn export(&self, index: u32, plane: u32) -> nix::Result<OwnedFd>;
 
-    /// Pins foreign memory and maps it for the device before the first frame needs it.
+    /// Pins foreign memory, one piece for each memory plane, and maps it for the device before the first frame needs it.
     ///
     /// # Errors
     /// The kernel's errno.
-    fn prepare(&self, index: u32, import: Import<'_>) -> nix::Result<()>;
+    fn prepare(&self, index: u32, imports: &[Import<'_>]) -> nix::Result<()>;
 
-    /// Gives a buffer to the device, with its memory where that is foreign.
+    /// Gives a buffer to the device, with its memory plane by plane where that is foreign; without for the driver's own.
     ///
     /// # Errors
     /// The kernel's errno.
-    fn queue(&self, index: u32, import: Option<Import<'_>>) -> nix::Result<()>;
+    fn queue(&self, index: u32, imports: &[Import<'_>]) -> nix::Result<()>;
 
     /// Takes a filled buffer from the device, if one is there.
     ///

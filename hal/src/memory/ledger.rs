@@ -33,9 +33,14 @@ pub(crate) fn budget_left() -> usize {
 
 fn limit_bytes() -> usize {
     const MOST: usize = 1 << 30;
+    (machine_bytes() / 2).min(MOST)
+}
+
+/// Bytes of memory that the machine has.
+pub(super) fn machine_bytes() -> usize {
     let pages = sysconf(SysconfVar::_PHYS_PAGES).ok().flatten();
     let pages = pages.and_then(|pages| usize::try_from(pages).ok()).unwrap_or(usize::MAX);
-    (pages.saturating_mul(page_size()) / 2).min(MOST)
+    pages.saturating_mul(page_size())
 }
 
 /// An entry, for as long as it lives.

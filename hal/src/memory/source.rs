@@ -11,7 +11,7 @@ use std::time::{Duration, Instant};
 
 use nix::errno::Errno;
 
-use super::{Buffer, MemoryKind, map_failed, udmabuf};
+use super::{Buffer, MemoryKind, ledger, map_failed, udmabuf};
 use crate::error::Error;
 use crate::uapi::dma_buf;
 
@@ -71,6 +71,10 @@ impl Source {
     /// [`Error::System`] when it gives none.
     pub fn allocate(&self, len: usize, name: &str) -> Result<Buffer, Error> {
         let failed = |operation, errno| super::failed(&format!("{name} ({self})"), operation, errno, len);
+        // The system heap would take page after page until the machine has none left.
+        if len > ledger::machine_bytes() {
+            return Err(failed("allocate", Errno::ENOMEM));
+        }
         let (file, kind) = match self {
             Self::Memfd => (super::sealed_memfd(name, len)?.0, MemoryKind::Memfd),
             Self::Udmabuf => {

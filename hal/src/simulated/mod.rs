@@ -170,6 +170,7 @@ impl Camera for VirtualCamera {
             width,
             height,
             stride_bytes,
+            separate: None,
             size_bytes,
             slots,
             held,
@@ -230,6 +231,9 @@ impl Camera for VirtualCamera {
             }
             Delivery::Timeout => Ok(Dequeued::Timeout),
             Delivery::Starved => Ok(Dequeued::Starved),
+            Delivery::Stalled => {
+                Err(Error::Stalled { camera: self.info.id.clone(), waited: stream::PATIENCE })
+            }
             Delivery::Gone => {
                 self.gone = true;
                 self.here().map(|()| Dequeued::Timeout)

@@ -34,8 +34,13 @@ pub(super) enum Delivery {
     Damaged { sequence: u64 },
     Timeout,
     Starved,
+    /// Nothing has come for longer than a stream may be silent.
+    Stalled,
     Gone,
 }
+
+/// Silence for so long is a stall.
+pub(super) const PATIENCE: Duration = Duration::from_secs(2);
 
 #[derive(Debug, Default)]
 struct State {
@@ -43,6 +48,8 @@ struct State {
     ready: VecDeque<Delivery>,
     /// A slot is with the producer.
     exposing: bool,
+    /// When the camera fell silent for good.
+    silent: Option<Instant>,
     gone: bool,
     failure: Option<Error>,
 }
@@ -110,6 +117,9 @@ impl Producer {
             }
             if state.free.is_empty() && !state.exposing {
                 return Ok(Delivery::Starved);
+            }
+            if state.silent.is_some_and(|since| since.elapsed() >= PATIENCE) {
+                return Ok(Delivery::Stalled);
             }
             let left = timeout.saturating_sub(begun.elapsed());
             if left.is_zero() {
@@ -209,7 +219,10 @@ fn produce(plan: &Plan, shared: &Shared, clock: Clock) {
         }
         let fate = fate(&plan.faults, sequence);
         match fate {
-            Fate::Silence => return,
+            Fate::Silence => {
+                shared.lock().silent = Some(Instant::now());
+                return;
+            }
             Fate::Gone => {
                 shared.lock().gone = true;
                 shared.delivered.notify_all();

@@ -249,11 +249,6 @@ pub(crate) fn event_words(event: &v4l2_event) -> [u32; 8] {
     })
 }
 
-/// Bytes of a plane of a multi-planar buffer or, without planes, of the buffer.
-pub(crate) fn buffer_length(buffer: &v4l2_buffer, planes: Option<&Planes>) -> usize {
-    planes.map_or(buffer.length, |planes| planes[0].length) as usize
-}
-
 #[cfg(test)]
 mod tests {
     use super::*;

@@ -1,7 +1,8 @@
 //! The memory of a camera's slots: the driver's, or imported.
 
-use std::os::fd::AsFd;
+use std::os::fd::{AsFd, OwnedFd};
 use std::path::Path;
+use std::sync::Arc;
 use std::time::Duration;
 
 use nix::errno::Errno;
@@ -24,6 +25,12 @@ impl V4l2Camera {
         self.source = source;
     }
 
+    /// Whether colour planes get memories of their own (`NM12` and the like) where the device has a format both ways, for
+    /// others that import planes one by one; from the next configuration on. At first all planes are in one memory.
+    pub fn use_separate_planes(&mut self, separate: bool) {
+        self.separate = separate;
+    }
+
     /// Tries every source of memory of the machine, whose device folder is `dev` (usually `/dev`), with frames of a mode:
     /// what it gives, and whether this camera takes it. Frees the slots of an earlier configuration.
     ///
@@ -33,38 +40,44 @@ impl V4l2Camera {
         self.free_buffers()?;
         let (layout, _) = self.set_mode(mode, 0)?;
         self.request(slots::FEWEST, Memory::Imported, false)?;
-        let offer = |buffer: &Buffer| {
-            let file = buffer.file();
-            let import = Import { file: file.as_fd(), len: buffer.len() };
-            self.node.prepare(0, import).map_err(|errno| self.import_refused(errno, buffer, &layout))
-        };
+        let first = layout.parts.first().map_or(0, |part| part.size);
         let probes = memory::sources(dev)
             .iter()
             .map(|source| {
                 // A prepared slot keeps its memory: every source gets a fresh queue.
                 let _ = self.node.request(slots::FEWEST, Memory::Imported, false);
-                Probe::new(source, layout.size, Some(&offer))
+                Probe::new(source, first, Some(&|buffer| self.offer(source, buffer, &layout)))
             })
             .collect();
         self.free_buffers()?;
         Ok(probes)
     }
 
+    /// Offers a frame's memories to the device: the first, and those behind it from the same source.
+    fn offer(&self, source: &Source, first: &Buffer, layout: &Layout) -> Result<(), String> {
+        let name = format!("latent {} probe", self.name());
+        let later = layout.parts.iter().skip(1).map(|part| source.allocate(part.size, &name));
+        let later = later.collect::<Result<Vec<_>, _>>().map_err(|error| error.to_string())?;
+        let memories = std::iter::once(first).chain(&later);
+        let offered = memories.clone().map(Buffer::len).sum();
+        with_imports(memories, |imports| self.node.prepare(0, imports))
+            .map_err(|errno| self.import_refused(errno, offered, layout))
+    }
+
     /// Why a device did not take memory, with the sizes of both sides.
-    fn import_refused(&self, errno: Errno, buffer: &Buffer, layout: &Layout) -> String {
+    fn import_refused(&self, errno: Errno, offered: usize, layout: &Layout) -> String {
+        let size = layout.size();
         let cause = match errno {
-            Errno::EFAULT if buffer.len() >= layout.size => {
+            Errno::EFAULT if offered >= size => {
                 "; the device probably needs memory in one piece (a CMA heap)"
             }
             Errno::EINVAL => "; the device does not take memory of this kind (not a DMA-buf?)",
             _ => "",
         };
         format!(
-            "{}: VIDIOC_PREPARE_BUF: {errno}: the memory has {} bytes, the device needs {} in rows of {}{cause}",
+            "{}: VIDIOC_PREPARE_BUF: {errno}: the memory has {offered} bytes, the device needs {size} in rows of {}{cause}",
             self.name(),
-            buffer.len(),
-            layout.size,
-            layout.stride
+            layout.stride()
         )
     }
 
@@ -94,28 +107,58 @@ impl V4l2Camera {
     }
 
     /// Memory of a source as a slot of the device.
-    pub(super) fn import(&self, index: u32, source: &Source, layout: &Layout) -> Result<Buffer, Error> {
-        let buffer = source.allocate(layout.size, &format!("latent {} slot {index}", self.name()))?;
-        let file = buffer.file();
-        match self.node.prepare(index, Import { file: file.as_fd(), len: buffer.len() }) {
+    pub(super) fn import(&self, index: u32, source: &Source, layout: &Layout) -> Result<Vec<Buffer>, Error> {
+        let name = format!("latent {} slot {index}", self.name());
+        let memories = layout.parts.iter().map(|part| source.allocate(part.size, &name));
+        let memories = memories.collect::<Result<Vec<_>, _>>()?;
+        match with_imports(memories.iter(), |imports| self.node.prepare(index, imports)) {
             // Old drivers cannot prepare; their answer comes with the first frame.
-            Ok(()) | Err(Errno::ENOTTY) => Ok(buffer),
+            Ok(()) | Err(Errno::ENOTTY) => Ok(memories),
             Err(Errno::ENODEV) => Err(Error::Gone { camera: self.name() }),
-            Err(errno) => Err(self.unsupported(self.import_refused(errno, &buffer, layout))),
+            Err(errno) => {
+                let offered = memories.iter().map(Buffer::len).sum();
+                Err(self.unsupported(self.import_refused(errno, offered, layout)))
+            }
         }
     }
 
-    /// A buffer of the driver as memory that frames live in.
-    pub(super) fn export(&self, index: u32, layout: &Layout) -> Result<Buffer, Error> {
-        let length = self
+    /// A buffer of the driver as memories that frames live in.
+    pub(super) fn export(&self, index: u32, layout: &Layout) -> Result<Vec<Buffer>, Error> {
+        let lengths = self
             .node
-            .length(index, Memory::Driver)
+            .lengths(index, Memory::Driver)
             .map_err(|errno| self.failed(Operation::QueryBuffer, errno))?;
-        if length < layout.size {
-            let size = layout.size;
-            return Err(self.unsupported(format!("buffer {index} has {length} bytes, frames have {size}")));
+        if lengths.len() != layout.parts.len() {
+            let (found, wanted) = (lengths.len(), layout.parts.len());
+            return Err(
+                self.unsupported(format!("buffer {index} has {found} memory planes, frames have {wanted}"))
+            );
         }
-        let file = self.node.export(index).map_err(|errno| self.failed(Operation::ExportBuffer, errno))?;
-        Buffer::from_exported(file, length, self.name())
+        let planes = (0u32..).zip(&lengths).zip(&layout.parts);
+        let memories = planes.map(|((plane, length), part)| {
+            if *length < part.size {
+                let size = part.size;
+                return Err(
+                    self.unsupported(format!("buffer {index} has {length} bytes, frames have {size}"))
+                );
+            }
+            let file = self
+                .node
+                .export(index, plane)
+                .map_err(|errno| self.failed(Operation::ExportBuffer, errno))?;
+            Buffer::from_exported(file, *length, self.name())
+        });
+        memories.collect()
     }
+}
+
+/// Makes a call with the memories of a slot.
+pub(super) fn with_imports<'a, T>(
+    memories: impl Iterator<Item = &'a Buffer>,
+    call: impl FnOnce(&[Import<'_>]) -> T,
+) -> T {
+    let files: Vec<(Arc<OwnedFd>, usize)> = memories.map(|memory| (memory.file(), memory.len())).collect();
+    let imports: Vec<Import<'_>> =
+        files.iter().map(|(file, len)| Import { file: file.as_fd(), len: *len }).collect();
+    call(&imports)
 }

@@ -10,10 +10,10 @@ use crate::frame::Frame;
 use crate::kernel::{Event, SizeEntry};
 
 const PATH: &str = "/dev/video0";
-const SECOND: Duration = Duration::from_secs(1);
+pub(super) const SECOND: Duration = Duration::from_secs(1);
 const FRAME: Duration = Duration::from_millis(16);
 
-fn plugged(model: Model) -> (FakeKernel, FakeCamera, V4l2Camera) {
+pub(super) fn plugged(model: Model) -> (FakeKernel, FakeCamera, V4l2Camera) {
     let kernel = FakeKernel::default();
     let fake = kernel.plug(PATH, model);
     let camera = V4l2Camera::open_on(&kernel, Path::new(PATH)).unwrap();
@@ -32,7 +32,7 @@ fn started() -> (FakeKernel, FakeCamera, V4l2Camera) {
     (kernel, fake, camera)
 }
 
-fn frame(camera: &mut V4l2Camera) -> Frame {
+pub(super) fn frame(camera: &mut V4l2Camera) -> Frame {
     match camera.dequeue(SECOND).unwrap() {
         Dequeued::Frame(frame) => frame,
         other => panic!("no frame but {other:?}"),

@@ -42,9 +42,8 @@ const TABLE: [(&[u8; 4], CfaPattern, u8, Packing); 32] = [
     (b"RG16", Rggb, 16, Le16),
 ];
 
-/// Formats that a camera developed, in one memory plane each. Those of several memory planes (`NM12` and its like) are
-/// left out: drivers that have them have their one-plane twins too.
-const DEVELOPED: [(&[u8; 4], PixelFormat); 12] = [
+/// Formats that a camera developed, in one memory.
+const DEVELOPED: [(&[u8; 4], PixelFormat); 15] = [
     (b"YUYV", PixelFormat::Yuv(YuvFormat::Yuyv)),
     (b"YVYU", PixelFormat::Yuv(YuvFormat::Yvyu)),
     (b"UYVY", PixelFormat::Yuv(YuvFormat::Uyvy)),
@@ -53,28 +52,56 @@ const DEVELOPED: [(&[u8; 4], PixelFormat); 12] = [
     (b"NV21", PixelFormat::Yuv(YuvFormat::Nv21)),
     (b"NV16", PixelFormat::Yuv(YuvFormat::Nv16)),
     (b"NV61", PixelFormat::Yuv(YuvFormat::Nv61)),
+    (b"NV24", PixelFormat::Yuv(YuvFormat::Nv24)),
+    (b"NV42", PixelFormat::Yuv(YuvFormat::Nv42)),
     (b"YU12", PixelFormat::Yuv(YuvFormat::Yuv420)),
     (b"YV12", PixelFormat::Yuv(YuvFormat::Yvu420)),
+    (b"422P", PixelFormat::Yuv(YuvFormat::Yuv422)),
     (b"MJPG", PixelFormat::Jpeg),
     (b"JPEG", PixelFormat::Jpeg),
 ];
 
-/// The format behind a fourcc; `None` for formats that are of no use here.
-pub(crate) fn from_fourcc(fourcc: u32) -> Option<PixelFormat> {
-    let named = |name: &[u8; 4]| u32::from_le_bytes(*name) == fourcc;
-    let raw = TABLE
-        .iter()
-        .find(|row| named(row.0))
-        .map(|&(_, pattern, bits, packing)| PixelFormat::Raw(RawFormat { pattern, bits, packing }));
-    raw.or_else(|| DEVELOPED.iter().find(|row| named(row.0)).map(|row| row.1))
+/// Formats that a camera developed, each colour plane in a memory of its own:
+/// <https://docs.kernel.org/userspace-api/media/v4l/pixfmt-yuv-planar.html>.
+const SEPARATE: [(&[u8; 4], PixelFormat); 10] = [
+    (b"NM12", PixelFormat::Yuv(YuvFormat::Nv12)),
+    (b"NM21", PixelFormat::Yuv(YuvFormat::Nv21)),
+    (b"NM16", PixelFormat::Yuv(YuvFormat::Nv16)),
+    (b"NM61", PixelFormat::Yuv(YuvFormat::Nv61)),
+    (b"YM12", PixelFormat::Yuv(YuvFormat::Yuv420)),
+    (b"YM21", PixelFormat::Yuv(YuvFormat::Yvu420)),
+    (b"YM16", PixelFormat::Yuv(YuvFormat::Yuv422)),
+    (b"YM61", PixelFormat::Yuv(YuvFormat::Yvu422)),
+    (b"YM24", PixelFormat::Yuv(YuvFormat::Yuv444)),
+    (b"YM42", PixelFormat::Yuv(YuvFormat::Yvu444)),
+];
+
+fn is_named(fourcc: u32, name: &[u8; 4]) -> bool {
+    u32::from_le_bytes(*name) == fourcc
 }
 
-/// The fourccs of a format, the usual one first; none for depths and packings that V4L2 has no name for.
+/// The format behind a fourcc; `None` for formats that are of no use here.
+pub(crate) fn from_fourcc(fourcc: u32) -> Option<PixelFormat> {
+    let raw = TABLE
+        .iter()
+        .find(|row| is_named(fourcc, row.0))
+        .map(|&(_, pattern, bits, packing)| PixelFormat::Raw(RawFormat { pattern, bits, packing }));
+    let developed = || DEVELOPED.iter().chain(&SEPARATE).find(|row| is_named(fourcc, row.0));
+    raw.or_else(|| developed().map(|row| row.1))
+}
+
+/// Whether each colour plane of this format has a memory of its own.
+pub(crate) fn is_separate(fourcc: u32) -> bool {
+    SEPARATE.iter().any(|row| is_named(fourcc, row.0))
+}
+
+/// The fourccs of a format, the usual one first, those with several memories last; none for depths and packings that
+/// V4L2 has no name for.
 pub(crate) fn to_fourccs(format: PixelFormat) -> impl Iterator<Item = u32> {
     let raw = TABLE.iter().filter(move |row| {
         format == PixelFormat::Raw(RawFormat { pattern: row.1, bits: row.2, packing: row.3 })
     });
-    let developed = DEVELOPED.iter().filter(move |row| row.1 == format);
+    let developed = DEVELOPED.iter().chain(&SEPARATE).filter(move |row| row.1 == format);
     raw.map(|row| row.0).chain(developed.map(|row| row.0)).map(|name| u32::from_le_bytes(*name))
 }
 
@@ -114,11 +141,18 @@ mod tests {
             assert_eq!(from_fourcc(fourcc), Some(format.into()));
             assert_eq!(to_fourcc(format), Some(fourcc));
         }
-        for (fourcc, format) in DEVELOPED {
-            let fourcc = u32::from_le_bytes(*fourcc);
-            assert_eq!(from_fourcc(fourcc), Some(format));
-            assert!(to_fourccs(format).any(|found| found == fourcc));
+        for (fourcc, format) in DEVELOPED.iter().chain(&SEPARATE) {
+            let fourcc = u32::from_le_bytes(**fourcc);
+            assert_eq!(from_fourcc(fourcc), Some(*format));
+            assert!(to_fourccs(*format).any(|found| found == fourcc));
         }
+    }
+
+    #[test]
+    fn one_memory_comes_before_several() {
+        let names: Vec<String> = to_fourccs(PixelFormat::Yuv(YuvFormat::Nv12)).map(name).collect();
+        assert_eq!(names, ["NV12", "NM12"]);
+        assert!(is_separate(u32::from_le_bytes(*b"YM61")) && !is_separate(u32::from_le_bytes(*b"NV12")));
     }
 
     #[test]

@@ -58,6 +58,8 @@ pub struct V4l2Camera {
     orphans: bool,
     /// Where the memory of frames comes from; `None` is the driver.
     source: Option<Source>,
+    /// Colour planes get memories of their own where the device has both.
+    separate: bool,
 }
 
 impl V4l2Camera {
@@ -99,7 +101,7 @@ impl V4l2Camera {
             // Most cameras have neither; one that is gone says so at its next call.
             let _ = controls::watch(&*node, what);
         }
-        Ok(Self { node, info, stream: None, allocated: false, orphans: false, source: None })
+        Ok(Self { node, info, stream: None, allocated: false, orphans: false, source: None, separate: false })
     }
 
     /// Sets how this program stands against others that have the same device open.
@@ -168,12 +170,13 @@ impl V4l2Camera {
         let cache_hints = self.free_buffers()?;
         let (layout, frame_interval) = self.set_mode(&request.mode, stride)?;
         let fewest = self.fewest_queued();
-        let plan = Plan::new(request.held, fewest, layout.size, memory::budget_left());
+        let size_bytes = layout.size();
+        let plan = Plan::new(request.held, fewest, size_bytes, memory::budget_left());
         let memory = if self.source.is_some() { Memory::Imported } else { Memory::Driver };
         let granted = self.request(plan.ask, memory, cache_hints)?;
         if granted.count < slots::FEWEST {
             let reason =
-                format!("it gives {} buffers of {} bytes, and streaming needs 2", granted.count, layout.size);
+                format!("it gives {} buffers of {size_bytes} bytes, and streaming needs 2", granted.count);
             return Err(self.unsupported(reason));
         }
         let buffers = (0..granted.count)
@@ -182,19 +185,21 @@ impl V4l2Camera {
                 Some(source) => self.import(index, source, &layout),
             })
             .collect::<Result<Vec<_>, _>>()?;
-        let layout = Layout { interval: frame_interval, ..layout };
-        self.stream = Some(Stream::new(layout, SlotPool::new(buffers), memory, fewest));
-        Ok(StreamConfig {
+        let config = StreamConfig {
             format: layout.format,
             width: layout.width,
             height: layout.height,
-            stride_bytes: layout.stride,
-            size_bytes: layout.size,
+            stride_bytes: layout.stride(),
+            separate: layout.separate,
+            size_bytes,
             slots: granted.count,
             held: plan.held(granted.count),
             frame_interval,
             colorimetry: layout.colorimetry,
-        })
+        };
+        let layout = Layout { interval: frame_interval, ..layout };
+        self.stream = Some(Stream::new(layout, SlotPool::with_memories(buffers), memory, fewest));
+        Ok(config)
     }
 
     /// How many buffers the driver must have queued, where it tells.
@@ -234,12 +239,15 @@ impl V4l2Camera {
 
     /// The device's own name for a mode's format.
     fn fourcc(&self, mode: &Mode) -> Result<u32, Error> {
-        let mut names = formats::to_fourccs(mode.format).peekable();
-        let Some(usual) = names.peek().copied() else {
+        let mut names: Vec<u32> = formats::to_fourccs(mode.format).collect();
+        if self.separate {
+            names.sort_by_key(|name| !formats::is_separate(*name));
+        }
+        let Some(usual) = names.first().copied() else {
             return Err(self.unsupported(format!("V4L2 has no format for {:?}", mode.format)));
         };
         let offered = modes::fourccs(&*self.node).map_err(|fault| self.error(fault))?;
-        Ok(names.find(|name| offered.contains(name)).unwrap_or(usual))
+        Ok(names.into_iter().find(|name| offered.contains(name)).unwrap_or(usual))
     }
 }
 
@@ -335,6 +343,8 @@ impl Drop for V4l2Camera {
 
 #[cfg(test)]
 mod camera_tests;
+#[cfg(test)]
+mod planes_tests;
 
 #[cfg(test)]
 mod tests {

@@ -1,6 +1,7 @@
 //! The modes that a device offers: formats times sizes, each with its highest rate.
 
 use std::cmp::Reverse;
+use std::collections::HashSet;
 use std::time::Duration;
 
 use nix::errno::Errno;
@@ -31,6 +32,9 @@ pub(super) fn list(node: &dyn Video) -> Result<Vec<Mode>, Fault> {
             modes.push(Mode { format, width, height, frame_interval });
         }
     }
+    // A device may have the same pictures in one memory and in several, or under two names.
+    let mut known = HashSet::new();
+    modes.retain(|mode| known.insert((mode.format, mode.width, mode.height)));
     sort(&mut modes);
     Ok(modes)
 }

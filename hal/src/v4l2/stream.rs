@@ -3,18 +3,18 @@
 //! A buffer is never lost: whatever a driver reports, a slot is in one of the three states, and every idle slot is
 //! offered to the device again at the next call.
 
-use std::os::fd::AsFd;
 use std::sync::Arc;
 use std::time::Duration;
 
 use nix::errno::Errno;
 
+use super::buffers::with_imports;
 use super::layout::Layout;
 use super::policy::{Fault, Operation, Verdict};
 use super::sequence::Sequence;
 use crate::camera::Dequeued;
 use crate::frame::SlotPool;
-use crate::kernel::{Filled, Import, Memory, Queue, Ready};
+use crate::kernel::{Filled, Memory, Queue, Ready};
 use crate::memory::{Access, Buffer};
 
 /// Where a slot is.
@@ -155,9 +155,10 @@ impl Stream {
         let slot = self.slots.get_mut(filled.index as usize).filter(|slot| **slot == Slot::Queued)?;
         *slot = Slot::Idle;
         let sequence = self.sequence.next(filled.sequence);
-        let length = self.pool.buffer(filled.index)?.len();
-        let frame = self.layout.judge(filled, length, sequence, queue.now()).and_then(|shot| {
-            self.pool.lend(filled.index, shot).ok_or("the picture lies outside of its buffer")
+        let lengths = self.pool.memories(filled.index).iter().map(Buffer::len);
+        let frame = self.layout.judge(filled, lengths, sequence, queue.now()).and_then(|(shot, later)| {
+            let lent = self.pool.lend_memories(filled.index, shot, later);
+            lent.ok_or("the picture lies outside of its buffer")
         });
         match frame {
             Ok(frame) => {
@@ -243,8 +244,7 @@ impl Stream {
         let mut result = Ok(());
         for (index, slot) in (0u32..).zip(&mut self.slots) {
             if *slot == Slot::Idle {
-                let Some(buffer) = self.pool.buffer(index) else { continue };
-                match queue_slot(queue, index, buffer, self.memory) {
+                match queue_slot(queue, index, self.pool.memories(index), self.memory) {
                     // Somebody still reads or writes it; it is offered again with the next call.
                     Ok(false) => {}
                     Ok(true) => *slot = Slot::Queued,
@@ -275,16 +275,18 @@ impl Stream {
 }
 
 /// Gives a slot to the device; false when others are not done with its memory. V4L2 knows no fences.
-fn queue_slot(queue: &dyn Queue, index: u32, buffer: &Buffer, memory: Memory) -> nix::Result<bool> {
+fn queue_slot(queue: &dyn Queue, index: u32, memories: &[Buffer], memory: Memory) -> nix::Result<bool> {
     if memory == Memory::Driver {
-        return queue.queue(index, None).map(|()| true);
+        return queue.queue(index, &[]).map(|()| true);
     }
-    let fence = buffer.fence(Access::Write).unwrap_or(None);
-    if fence.is_some_and(|fence| !fence.wait(Duration::ZERO)) {
+    let is_busy = |buffer: &Buffer| {
+        let fence = buffer.fence(Access::Write).unwrap_or(None);
+        fence.is_some_and(|fence| !fence.wait(Duration::ZERO))
+    };
+    if memories.iter().any(is_busy) {
         return Ok(false);
     }
-    let file = buffer.file();
-    queue.queue(index, Some(Import { file: file.as_fd(), len: buffer.len() })).map(|()| true)
+    with_imports(memories.iter(), |imports| queue.queue(index, imports)).map(|()| true)
 }
 
 #[cfg(test)]

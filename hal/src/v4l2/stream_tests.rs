@@ -6,10 +6,11 @@ use std::time::Instant;
 use proptest::prelude::*;
 use v4l2r::bindings;
 
+use super::super::layout::Part;
 use super::*;
 use crate::format::{CfaPattern, Packing, RawFormat};
 use crate::frame::Frame;
-use crate::kernel::{Event, Grant, Import};
+use crate::kernel::{Event, Fill, Grant, Import, MOST_PLANES};
 use crate::memory::Buffer;
 
 const SLOTS: u32 = 4;
@@ -49,8 +50,14 @@ impl Script {
     }
 }
 
+fn one(bytes_used: u32, offset: u32) -> [Fill; MOST_PLANES] {
+    let mut planes = [Fill::default(); MOST_PLANES];
+    planes[0] = Fill { bytes_used, offset };
+    planes
+}
+
 fn filled(index: u32, sequence: u32) -> Filled {
-    Filled { index, sequence, flags: 0, bytes_used: SIZE, offset: 0, timestamp: Duration::ZERO }
+    Filled { index, sequence, flags: 0, planes: one(SIZE, 0), timestamp: Duration::ZERO }
 }
 
 impl Queue for Script {
@@ -62,19 +69,19 @@ impl Queue for Script {
         Err(Errno::ENOTTY)
     }
 
-    fn length(&self, _: u32, _: Memory) -> nix::Result<usize> {
-        Ok(SIZE as usize)
+    fn lengths(&self, _: u32, _: Memory) -> nix::Result<Vec<usize>> {
+        Ok(vec![SIZE as usize])
     }
 
-    fn export(&self, _: u32) -> nix::Result<OwnedFd> {
+    fn export(&self, _: u32, _: u32) -> nix::Result<OwnedFd> {
         Err(Errno::ENOTTY)
     }
 
-    fn prepare(&self, _: u32, _: Import<'_>) -> nix::Result<()> {
+    fn prepare(&self, _: u32, _: &[Import<'_>]) -> nix::Result<()> {
         Ok(())
     }
 
-    fn queue(&self, index: u32, _: Option<Import<'_>>) -> nix::Result<()> {
+    fn queue(&self, index: u32, _: &[Import<'_>]) -> nix::Result<()> {
         let mut inner = self.inner.borrow_mut();
         if let Some(errno) = inner.refuse_queue.pop_front() {
             return Err(errno);
@@ -146,9 +153,8 @@ fn stream() -> Stream {
         format,
         width: 8,
         height: 4,
-        stride: 8,
-        size,
-        needed: size,
+        parts: vec![Part { stride: 8, size, needed: size }],
+        separate: None,
         colorimetry: None,
         interval: None,
     };
@@ -215,7 +221,8 @@ fn silence_is_a_time_out_not_before_its_time() {
 
 #[test]
 fn wake_ups_without_a_frame_do_not_wait_for_ever() {
-    let script = Script::default().with(|inner| inner.answers.extend([Err(Errno::EAGAIN); 10_000]));
+    let script =
+        Script::default().with(|inner| inner.answers.extend(std::iter::repeat_n(Err(Errno::EAGAIN), 10_000)));
     let mut stream = started(&script);
     assert!(matches!(stream.dequeue(&script, Duration::ZERO), Ok(Dequeued::Timeout)));
 }
@@ -231,10 +238,10 @@ fn a_time_out_longer_than_time_itself_is_no_overflow() {
 fn a_bad_buffer_goes_back_at_once() {
     let bad = [
         Filled { flags: bindings::V4L2_BUF_FLAG_ERROR, ..filled(0, 0) },
-        Filled { bytes_used: 0, ..filled(1, 1) },
-        Filled { bytes_used: SIZE - 1, ..filled(2, 2) },
-        Filled { bytes_used: u32::MAX, ..filled(3, 3) },
-        Filled { offset: u32::MAX, ..filled(0, 4) },
+        Filled { planes: one(0, 0), ..filled(1, 1) },
+        Filled { planes: one(SIZE - 1, 0), ..filled(2, 2) },
+        Filled { planes: one(u32::MAX, 0), ..filled(3, 3) },
+        Filled { planes: one(SIZE, u32::MAX), ..filled(0, 4) },
     ];
     let script = Script::default().with(|inner| inner.answers.extend(bad.map(Ok)));
     let mut stream = started(&script);
@@ -420,7 +427,7 @@ proptest! {
         for (index, sequence, bytes_used, offset, kind) in answers {
             let answer = match kind {
                 0 => Ok(filled(index, sequence)),
-                1 => Ok(Filled { bytes_used, offset, flags: sequence, ..filled(index, sequence) }),
+                1 => Ok(Filled { planes: one(bytes_used, offset), flags: sequence, ..filled(index, sequence) }),
                 2 => Err(Errno::EIO),
                 _ => Err(Errno::EAGAIN),
             };

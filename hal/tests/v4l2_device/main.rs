@@ -10,6 +10,7 @@
 
 mod memory;
 mod pictures;
+mod planes;
 mod settings;
 
 use std::collections::HashSet;

@@ -6,13 +6,18 @@ use nix::errno::Errno;
 use nix::sys::stat::fstat;
 
 use super::page;
-use crate::conformance::bench::Bench;
+use crate::conformance::bench::{Bench, length_of};
 use crate::conformance::{Check, Checked, Stop, refused, require, works};
 use crate::kernel::{Import, Memory, Video};
 use crate::memory::Buffer;
 
 pub(super) const CHECKS: &[Check] = &[
-    Check::new("buffers.request.some", "two buffers that are asked for are given, or more", page::REQBUFS, some),
+    Check::new(
+        "buffers.request.some",
+        "two buffers that are asked for are given, or more",
+        page::REQBUFS,
+        some,
+    ),
     Check::new(
         "buffers.request.one",
         "a request for one buffer is answered with as many as streaming needs",
@@ -178,13 +183,14 @@ fn many(bench: &mut Bench<'_>) -> Checked {
 fn none_frees(bench: &mut Bench<'_>) -> Checked {
     let (node, _, _) = bench.allocated(2)?;
     works("VIDIOC_REQBUFS(0)", node.request(0, Memory::Driver, false))?;
-    refused("VIDIOC_QUERYBUF of a freed buffer", node.length(0, Memory::Driver), &[Errno::EINVAL])
+    refused("VIDIOC_QUERYBUF of a freed buffer", node.lengths(0, Memory::Driver), &[Errno::EINVAL])
 }
 
 fn again(bench: &mut Bench<'_>) -> Checked {
     let (node, _, _) = bench.allocated(2)?;
     for round in 0..bench.effort.restarts {
-        let grant = works(&format!("VIDIOC_REQBUFS in round {round}"), node.request(3, Memory::Driver, false))?;
+        let grant =
+            works(&format!("VIDIOC_REQBUFS in round {round}"), node.request(3, Memory::Driver, false))?;
         require(grant.count >= 2, || format!("{} buffers in round {round}", grant.count))?;
     }
     Ok(())
@@ -230,7 +236,7 @@ fn length(bench: &mut Bench<'_>) -> Checked {
     let (node, format, count) = bench.allocated(3)?;
     let needed = format.planes.first().map_or(0, |plane| plane.size as usize);
     for index in 0..count {
-        let length = works("VIDIOC_QUERYBUF", node.length(index, Memory::Driver))?;
+        let length = length_of(&*node, index)?;
         require(length >= needed, || format!("buffer {index} has {length} bytes, a frame {needed}"))?;
     }
     Ok(())
@@ -240,7 +246,7 @@ fn query_behind_last(bench: &mut Bench<'_>) -> Checked {
     let (node, _, count) = bench.allocated(2)?;
     for index in [count, u32::MAX] {
         let call = format!("VIDIOC_QUERYBUF of buffer {index}");
-        refused(&call, node.length(index, Memory::Driver), &[Errno::EINVAL])?;
+        refused(&call, node.lengths(index, Memory::Driver), &[Errno::EINVAL])?;
     }
     Ok(())
 }
@@ -248,20 +254,20 @@ fn query_behind_last(bench: &mut Bench<'_>) -> Checked {
 fn export_each(bench: &mut Bench<'_>) -> Checked {
     let (node, _, count) = bench.allocated(3)?;
     for index in 0..count {
-        works(&format!("VIDIOC_EXPBUF of buffer {index}"), node.export(index))?;
+        works(&format!("VIDIOC_EXPBUF of buffer {index}"), node.export(index, 0))?;
     }
     Ok(())
 }
 
 fn export_behind_last(bench: &mut Bench<'_>) -> Checked {
     let (node, _, count) = bench.allocated(2)?;
-    refused("VIDIOC_EXPBUF behind the last", node.export(count), &[Errno::EINVAL])
+    refused("VIDIOC_EXPBUF behind the last", node.export(count, 0), &[Errno::EINVAL])
 }
 
 fn export_size(bench: &mut Bench<'_>) -> Checked {
     let (node, _, _) = bench.allocated(2)?;
-    let needed = works("VIDIOC_QUERYBUF", node.length(0, Memory::Driver))?;
-    let file = works("VIDIOC_EXPBUF", node.export(0))?;
+    let needed = length_of(&*node, 0)?;
+    let file = works("VIDIOC_EXPBUF", node.export(0, 0))?;
     let size = works("lseek", nix::unistd::lseek(&file, 0, nix::unistd::Whence::SeekEnd))?;
     require(usize::try_from(size).is_ok_and(|size| size >= needed), || format!("{size} bytes for {needed}"))
 }
@@ -269,7 +275,7 @@ fn export_size(bench: &mut Bench<'_>) -> Checked {
 fn export_private(bench: &mut Bench<'_>) -> Checked {
     use nix::fcntl::{FcntlArg, FdFlag, fcntl};
     let (node, _, _) = bench.allocated(2)?;
-    let file = works("VIDIOC_EXPBUF", node.export(0))?;
+    let file = works("VIDIOC_EXPBUF", node.export(0, 0))?;
     let flags = works("F_GETFD", fcntl(file.as_fd(), FcntlArg::F_GETFD))?;
     require(FdFlag::from_bits_truncate(flags).contains(FdFlag::FD_CLOEXEC), || {
         format!("file {} stays open", file.as_raw_fd())
@@ -278,8 +284,8 @@ fn export_private(bench: &mut Bench<'_>) -> Checked {
 
 /// Buffer `index` as frame memory.
 fn exported(node: &dyn Video, index: u32) -> Result<Buffer, Stop> {
-    let length = works("VIDIOC_QUERYBUF", node.length(index, Memory::Driver))?;
-    let file = works("VIDIOC_EXPBUF", node.export(index))?;
+    let length = length_of(&*node, index)?;
+    let file = works("VIDIOC_EXPBUF", node.export(index, 0))?;
     Ok(Buffer::from_exported(file, length, "the device under test")?)
 }
 
@@ -287,7 +293,7 @@ fn export_distinct(bench: &mut Bench<'_>) -> Checked {
     let (node, _, count) = bench.allocated(3)?;
     let mut seen = std::collections::HashSet::new();
     for index in 0..count {
-        let file = works("VIDIOC_EXPBUF", node.export(index))?;
+        let file = works("VIDIOC_EXPBUF", node.export(index, 0))?;
         let inode = works("fstat", fstat(&file))?.st_ino;
         require(seen.insert(inode), || format!("buffer {index} has the memory of another one"))?;
     }
@@ -322,7 +328,8 @@ fn export_outlives(bench: &mut Bench<'_>) -> Checked {
         }
         Err(Errno::EBUSY) => {
             drop(buffer);
-            works("VIDIOC_REQBUFS(0) when nothing is mapped", node.request(0, Memory::Driver, false)).map(|_| ())
+            works("VIDIOC_REQBUFS(0) when nothing is mapped", node.request(0, Memory::Driver, false))
+                .map(|_| ())
         }
         Err(errno) => Err(Stop::fail(format!("VIDIOC_REQBUFS(0) is refused: {errno}"))),
     }
@@ -330,14 +337,14 @@ fn export_outlives(bench: &mut Bench<'_>) -> Checked {
 
 fn queue_twice(bench: &mut Bench<'_>) -> Checked {
     let (node, _, _) = bench.allocated(2)?;
-    works("VIDIOC_QBUF", node.queue(0, None))?;
-    refused("VIDIOC_QBUF of a queued buffer", node.queue(0, None), &[Errno::EINVAL])
+    works("VIDIOC_QBUF", node.queue(0, &[]))?;
+    refused("VIDIOC_QBUF of a queued buffer", node.queue(0, &[]), &[Errno::EINVAL])
 }
 
 fn queue_behind_last(bench: &mut Bench<'_>) -> Checked {
     let (node, _, count) = bench.allocated(2)?;
     for index in [count, u32::MAX] {
-        refused(&format!("VIDIOC_QBUF of buffer {index}"), node.queue(index, None), &[Errno::EINVAL])?;
+        refused(&format!("VIDIOC_QBUF of buffer {index}"), node.queue(index, &[]), &[Errno::EINVAL])?;
     }
     Ok(())
 }
@@ -348,18 +355,18 @@ fn queue_foreign(bench: &mut Bench<'_>) -> Checked {
     let buffer = Buffer::allocate(size, "foreign memory")?;
     let file = buffer.file();
     let import = Import { file: file.as_fd(), len: buffer.len() };
-    refused("VIDIOC_QBUF with foreign memory", node.queue(0, Some(import)), &[Errno::EINVAL])
+    refused("VIDIOC_QBUF with foreign memory", node.queue(0, &[import]), &[Errno::EINVAL])
 }
 
 fn dequeue_when_off(bench: &mut Bench<'_>) -> Checked {
     let (node, _, _) = bench.allocated(2)?;
-    works("VIDIOC_QBUF", node.queue(0, None))?;
+    works("VIDIOC_QBUF", node.queue(0, &[]))?;
     refused("VIDIOC_DQBUF before VIDIOC_STREAMON", node.dequeue(Memory::Driver), &[Errno::EINVAL])
 }
 
 fn remove_queued(bench: &mut Bench<'_>) -> Checked {
     let (node, _, _) = bench.allocated(3)?;
-    works("VIDIOC_QBUF", node.queue(0, None))?;
+    works("VIDIOC_QBUF", node.queue(0, &[]))?;
     match node.remove(0, 1) {
         Err(Errno::EBUSY) => Ok(()),
         Err(Errno::ENOTTY) => Err(Stop::NotSupported("VIDIOC_REMOVE_BUFS says ENOTTY".to_owned())),

@@ -4,7 +4,7 @@ use std::collections::HashSet;
 
 use super::page;
 use crate::camera::{Mode, StreamRequest};
-use crate::conformance::bench::Bench;
+use crate::conformance::bench::{Bench, length_of};
 use crate::conformance::{Check, Checked, Stop, require, works};
 use crate::format::CfaPattern::{Bggr, Gbrg, Grbg, Rggb};
 use crate::format::{Packing, PixelFormat, RawFormat, YuvFormat};
@@ -20,11 +20,16 @@ macro_rules! raw {
             concat!("content.raw.", $id),
             concat!("a frame of the raw format ", $id, " is the picture that the device was told to show"),
             page::BAYER,
-            |bench| picture(bench, PixelFormat::Raw(RawFormat {
-                pattern: $pattern,
-                bits: $bits,
-                packing: Packing::$packing,
-            })),
+            |bench| {
+                picture(
+                    bench,
+                    PixelFormat::Raw(RawFormat {
+                        pattern: $pattern,
+                        bits: $bits,
+                        packing: Packing::$packing,
+                    }),
+                )
+            },
         )
         .after(FRAMES)
     };
@@ -43,7 +48,8 @@ macro_rules! yuv {
 }
 
 pub(super) const CHECKS: &[Check] = &[
-    Check::new("content.frame.not-flat", "a frame is not one value all over", page::FRAME, not_flat).after(FRAMES),
+    Check::new("content.frame.not-flat", "a frame is not one value all over", page::FRAME, not_flat)
+        .after(FRAMES),
     Check::new(
         "content.frame.range",
         "no sample has bits above those of its format",
@@ -51,16 +57,17 @@ pub(super) const CHECKS: &[Check] = &[
         sample_range,
     )
     .after(FRAMES),
-    Check::new("content.frame.changes", "each frame of a moving scene is a picture of its own", page::FRAME, changes)
-        .after(FRAMES),
-    Check::new("content.frame.still", "two frames of a still scene are the same", page::FRAME, still).after(FRAMES),
     Check::new(
-        "content.rows.longer",
-        "with longer rows the picture is the same",
-        page::PIX,
-        longer_rows,
+        "content.frame.changes",
+        "each frame of a moving scene is a picture of its own",
+        page::FRAME,
+        changes,
     )
-    .after(&["formats.set.longer-rows", "streaming.frames.come"]),
+    .after(FRAMES),
+    Check::new("content.frame.still", "two frames of a still scene are the same", page::FRAME, still)
+        .after(FRAMES),
+    Check::new("content.rows.longer", "with longer rows the picture is the same", page::PIX, longer_rows)
+        .after(&["formats.set.longer-rows", "streaming.frames.come"]),
     Check::new(
         "content.rows.padding",
         "bytes behind a row's samples are not part of another row",
@@ -110,8 +117,19 @@ pub(super) const CHECKS: &[Check] = &[
     yuv!("nv61", Nv61),
     yuv!("yuv420", Yuv420),
     yuv!("yvu420", Yvu420),
-    Check::new("content.jpeg.whole", "a JPEG frame is a whole picture of the mode's size", page::JPEG, jpeg_whole)
-        .after(FRAMES),
+    yuv!("nv24", Nv24),
+    yuv!("nv42", Nv42),
+    yuv!("yuv422", Yuv422),
+    yuv!("yvu422", Yvu422),
+    yuv!("yuv444", Yuv444),
+    yuv!("yvu444", Yvu444),
+    Check::new(
+        "content.jpeg.whole",
+        "a JPEG frame is a whole picture of the mode's size",
+        page::JPEG,
+        jpeg_whole,
+    )
+    .after(FRAMES),
 ];
 
 fn not_flat(bench: &mut Bench<'_>) -> Checked {
@@ -123,9 +141,8 @@ fn not_flat(bench: &mut Bench<'_>) -> Checked {
 
 fn sample_range(bench: &mut Bench<'_>) -> Checked {
     let modes = bench.modes()?;
-    let unpacked = |mode: &&Mode| {
-        mode.format.raw().is_some_and(|raw| raw.packing == Packing::Le16 && raw.bits < 16)
-    };
+    let unpacked =
+        |mode: &&Mode| mode.format.raw().is_some_and(|raw| raw.packing == Packing::Le16 && raw.bits < 16);
     let Some(mode) = modes.iter().rfind(unpacked).copied() else {
         return Err(Stop::NotSupported("no mode has bits to spare".to_owned()));
     };
@@ -186,7 +203,8 @@ fn picture(bench: &mut Bench<'_>, format: PixelFormat) -> Checked {
         return Err(Stop::Skip("what the device must show is not known in this format".to_owned()));
     };
     let bytes = frame.read()?;
-    match oracle.difference(&config, &bytes) {
+    let memories: Vec<&[u8]> = (0..bytes.memories()).map(|index| bytes.memory(index)).collect();
+    match oracle.difference(&config, &memories) {
         Some(difference) => Err(Stop::fail(format!("frame {}: {difference}", frame.sequence()))),
         None => Ok(()),
     }
@@ -212,15 +230,15 @@ fn rows(bench: &Bench<'_>, longer: u32) -> Result<Rows, Stop> {
     }
     let grant = works("VIDIOC_REQBUFS", node.request(3, Memory::Driver, false))?;
     for index in 0..grant.count {
-        works("VIDIOC_QBUF", node.queue(index, None))?;
+        works("VIDIOC_QBUF", node.queue(index, &[]))?;
     }
     works("VIDIOC_STREAMON", node.stream_on())?;
     let filled = bench.filled(&*node)?;
-    let length = works("VIDIOC_QUERYBUF", node.length(filled.index, Memory::Driver))?;
-    let file = works("VIDIOC_EXPBUF", node.export(filled.index))?;
+    let length = length_of(&*node, filled.index)?;
+    let file = works("VIDIOC_EXPBUF", node.export(filled.index, 0))?;
     let buffer = Buffer::from_exported(file, length, bench.subject.name.clone())?;
     let bytes = buffer.read()?;
-    let all = bytes.get(filled.offset as usize..).unwrap_or_default().chunks(got as usize);
+    let all = bytes.get(filled.planes[0].offset as usize..).unwrap_or_default().chunks(got as usize);
     let all: Vec<&[u8]> = all.take(set.height as usize).collect();
     let samples = all.iter().map(|row| row[..row_bytes.min(row.len())].to_vec()).collect();
     let behind = all.iter().map(|row| row.get(row_bytes..).unwrap_or_default().to_vec()).collect();
@@ -243,7 +261,9 @@ fn padding(bench: &mut Bench<'_>) -> Checked {
     let (samples, behind) = rows(bench, 128)?;
     let spilled = samples.iter().skip(1).zip(&behind).position(|(next, padding)| {
         // A picture written with the wrong row length continues behind its row.
-        padding.len() >= 32 && padding[..32] == next[..32.min(next.len())] && next[..32].iter().any(|b| *b != 0)
+        padding.len() >= 32
+            && padding[..32] == next[..32.min(next.len())]
+            && next[..32].iter().any(|b| *b != 0)
     });
     let flat: HashSet<&[u8]> = behind.iter().map(|padding| &padding[..]).collect();
     require(spilled.is_none() || flat.len() == 1, || format!("row {spilled:?} goes on behind its end"))

@@ -21,8 +21,13 @@ pub(super) const CHECKS: &[Check] = &[
         page::QUERYCTRL,
         list_ends,
     ),
-    Check::new("controls.list.named", "each control has a name, and no other one has it", page::QUERYCTRL, named)
-        .after(&["controls.list.ends"]),
+    Check::new(
+        "controls.list.named",
+        "each control has a name, and no other one has it",
+        page::QUERYCTRL,
+        named,
+    )
+    .after(&["controls.list.ends"]),
     Check::new(
         "controls.range.ordered",
         "a control's default lies within its range",
@@ -39,8 +44,13 @@ pub(super) const CHECKS: &[Check] = &[
     .after(&["controls.range.ordered"]),
     Check::new("controls.range.boolean", "a boolean control goes from 0 to 1", page::QUERYCTRL, boolean)
         .after(&["controls.range.ordered"]),
-    Check::new("controls.menu.default", "a menu has the choice that is its default", page::QUERYCTRL, menu_default)
-        .after(&["controls.range.ordered"]),
+    Check::new(
+        "controls.menu.default",
+        "a menu has the choice that is its default",
+        page::QUERYCTRL,
+        menu_default,
+    )
+    .after(&["controls.range.ordered"]),
     Check::new(
         "controls.menu.behind-last",
         "a choice outside of a menu's range is refused: EINVAL",
@@ -48,8 +58,13 @@ pub(super) const CHECKS: &[Check] = &[
         menu_behind_last,
     )
     .after(&["controls.list.ends"]),
-    Check::new("controls.get.in-range", "a control's value lies within its range", page::EXT_CTRLS, get_in_range)
-        .after(&["controls.range.ordered"]),
+    Check::new(
+        "controls.get.in-range",
+        "a control's value lies within its range",
+        page::EXT_CTRLS,
+        get_in_range,
+    )
+    .after(&["controls.range.ordered"]),
     Check::new(
         "controls.get.unknown",
         "a control that the device does not have is refused: EINVAL",
@@ -65,8 +80,13 @@ pub(super) const CHECKS: &[Check] = &[
     .after(&["controls.list.ends"]),
     Check::new("controls.set.default", "each control takes its default", page::EXT_CTRLS, set_default)
         .after(&["controls.range.ordered"]),
-    Check::new("controls.set.reads-back", "a value that was set is read back", page::EXT_CTRLS, set_reads_back)
-        .after(&["controls.range.ordered"]),
+    Check::new(
+        "controls.set.reads-back",
+        "a value that was set is read back",
+        page::EXT_CTRLS,
+        set_reads_back,
+    )
+    .after(&["controls.range.ordered"]),
     Check::new(
         "controls.set.out-of-range",
         "a value out of range is refused with ERANGE or brought into it",
@@ -115,8 +135,13 @@ pub(super) const CHECKS: &[Check] = &[
         delay,
     )
     .after(&["controls.effect.brighter"]),
-    Check::new("controls.camera.listed", "the camera lists the controls of its node", page::TRAIT, camera_listed)
-        .after(&["controls.list.ends", "identity.camera.opens"]),
+    Check::new(
+        "controls.camera.listed",
+        "the camera lists the controls of its node",
+        page::TRAIT,
+        camera_listed,
+    )
+    .after(&["controls.list.ends", "identity.camera.opens"]),
     Check::new(
         "controls.camera.units",
         "controls whose unit the kernel defines have it",
@@ -131,12 +156,22 @@ pub(super) const CHECKS: &[Check] = &[
         camera_range,
     )
     .after(&["controls.set.out-of-range", "identity.camera.opens"]),
-    Check::new("controls.camera.menus", "the camera tells the choices of its menus", page::TRAIT, camera_menus)
-        .after(&["controls.menu.default", "identity.camera.opens"]),
+    Check::new(
+        "controls.camera.menus",
+        "the camera tells the choices of its menus",
+        page::TRAIT,
+        camera_menus,
+    )
+    .after(&["controls.menu.default", "identity.camera.opens"]),
     Check::new("controls.crop.within", "the crop lies within its bounds", page::SELECTION, crop_within)
         .after(&["identity.camera.opens"]),
-    Check::new("controls.crop.reads-back", "a crop that was set is read back", page::SELECTION, crop_reads_back)
-        .after(&["controls.crop.within"]),
+    Check::new(
+        "controls.crop.reads-back",
+        "a crop that was set is read back",
+        page::SELECTION,
+        crop_reads_back,
+    )
+    .after(&["controls.crop.within"]),
     Check::new(
         "controls.crop.too-large",
         "a crop beyond the bounds is brought into them, or refused",
@@ -159,7 +194,9 @@ fn some_controls(node: &dyn Video) -> Result<Vec<Control>, Stop> {
     let all = listed(node);
     if all.is_empty() {
         return match node.control_after(0) {
-            Err(Errno::EINVAL | Errno::ENOTTY) => Err(Stop::NotSupported("the device has no controls".to_owned())),
+            Err(Errno::EINVAL | Errno::ENOTTY) => {
+                Err(Stop::NotSupported("the device has no controls".to_owned()))
+            }
             Err(errno) => Err(Stop::fail(format!("VIDIOC_QUERY_EXT_CTRL is refused: {errno}"))),
             Ok(control) => Err(Stop::fail(format!("the first control is {control:?}"))),
         };
@@ -293,7 +330,8 @@ fn get_together(bench: &mut Bench<'_>) -> Checked {
     let found = some_writable(&*node)?;
     // Drivers take controls of one class together.
     let class = found[0].id & 0xffff_0000;
-    let ids: Vec<u32> = found.iter().map(|control| control.id).filter(|id| id & 0xffff_0000 == class).collect();
+    let ids: Vec<u32> =
+        found.iter().map(|control| control.id).filter(|id| id & 0xffff_0000 == class).collect();
     let mut together: Vec<(u32, i64)> = ids.iter().map(|id| (*id, i64::MIN)).collect();
     node.controls(&mut together)
         .map_err(|refusal| Stop::fail(format!("VIDIOC_G_EXT_CTRLS is refused: {refusal:?}")))?;
@@ -339,7 +377,9 @@ fn set_reads_back(bench: &mut Bench<'_>) -> Checked {
 fn set_out_of_range(bench: &mut Bench<'_>) -> Checked {
     let node = bench.node()?;
     let fits = |control: &&Control| {
-        control.kind == ControlKind::Integer && control.max < i64::from(i32::MAX) && control.min > i64::from(i32::MIN)
+        control.kind == ControlKind::Integer
+            && control.max < i64::from(i32::MAX)
+            && control.min > i64::from(i32::MIN)
     };
     for control in harmless(&*node)?.iter().filter(fits) {
         for value in [control.max + 1, control.min - 1] {
@@ -375,7 +415,8 @@ fn set_unknown(bench: &mut Bench<'_>) -> Checked {
 fn all_or_none(bench: &mut Bench<'_>) -> Checked {
     let node = bench.node()?;
     let all = harmless(&*node)?;
-    let user_class = |control: &&Control| control.kind == ControlKind::Integer && control.id >> 16 == UNKNOWN >> 16;
+    let user_class =
+        |control: &&Control| control.kind == ControlKind::Integer && control.id >> 16 == UNKNOWN >> 16;
     let Some(control) = all.iter().find(user_class) else {
         return Err(Stop::NotSupported("the device has no integer control of the user class".to_owned()));
     };
@@ -440,7 +481,9 @@ fn brighter(bench: &mut Bench<'_>) -> Checked {
     }
     let after = mean(&bench.frame(&mut *streaming.camera)?)?;
     streaming.camera.set_controls(&[(control.id, control.default)])?;
-    require(after > before, || format!("{}: the mean goes from {before} to {after} thousandths", control.name))
+    require(after > before, || {
+        format!("{}: the mean goes from {before} to {after} thousandths", control.name)
+    })
 }
 
 fn delay(bench: &mut Bench<'_>) -> Checked {
@@ -527,7 +570,9 @@ fn crop_within(bench: &mut Bench<'_>) -> Checked {
     let Some(crop) = streaming.camera.crop()? else {
         return Err(Stop::NotSupported("the camera crops nothing".to_owned()));
     };
-    require(within(crop.now, crop.bounds) && crop.now.width > 0 && crop.now.height > 0, || format!("{crop:?}"))
+    require(within(crop.now, crop.bounds) && crop.now.width > 0 && crop.now.height > 0, || {
+        format!("{crop:?}")
+    })
 }
 
 fn within(part: Rectangle, whole: Rectangle) -> bool {
@@ -539,7 +584,10 @@ fn within(part: Rectangle, whole: Rectangle) -> bool {
 }
 
 /// Sets a crop on a node that is not configured, and puts the first one back.
-fn cropped(bench: &Bench<'_>, wanted: impl Fn(Rectangle) -> Rectangle) -> Result<(Rectangle, Rectangle, Rectangle), Stop> {
+fn cropped(
+    bench: &Bench<'_>,
+    wanted: impl Fn(Rectangle) -> Rectangle,
+) -> Result<(Rectangle, Rectangle, Rectangle), Stop> {
     let mut camera = bench.camera()?;
     let Some(crop) = camera.crop()? else {
         return Err(Stop::NotSupported("the camera crops nothing".to_owned()));
@@ -567,4 +615,3 @@ fn crop_too_large(bench: &mut Bench<'_>) -> Checked {
     let (made, _, bounds) = cropped(bench, beyond)?;
     require(within(made, bounds), || format!("{made:?} within {bounds:?}"))
 }
-

@@ -21,7 +21,12 @@ pub(super) const CHECKS: &[Check] = &[
         page::EVENTS,
         subscribe_unknown,
     ),
-    Check::new("events.dequeue.none", "with no event there, ENOENT is the answer", page::DQEVENT, dequeue_none),
+    Check::new(
+        "events.dequeue.none",
+        "with no event there, ENOENT is the answer",
+        page::DQEVENT,
+        dequeue_none,
+    ),
     Check::new(
         "events.control.told",
         "a change of a control by another file is told to the one that asked for it",
@@ -36,8 +41,13 @@ pub(super) const CHECKS: &[Check] = &[
         control_not_asked,
     )
     .after(&["identity.open.twice", "controls.list.ends"]),
-    Check::new("events.poll.drained", "when all events are taken, polling tells of none", page::POLL, poll_drained)
-        .after(&["events.control.told"]),
+    Check::new(
+        "events.poll.drained",
+        "when all events are taken, polling tells of none",
+        page::POLL,
+        poll_drained,
+    )
+    .after(&["events.control.told"]),
     Check::new(
         "events.source.offered",
         "the change of what comes in can be asked for, or is refused as a kind that there is not",
@@ -71,7 +81,12 @@ pub(super) const CHECKS: &[Check] = &[
     )
     .after(&["events.control.told", "contract.stream.frames"]),
     Check::new("events.sysfs.listed", "sysfs leads to the device's file", page::TRAIT, sysfs_listed),
-    Check::new("events.hotplug.subscribes", "the kernel's messages on devices can be heard", page::UEVENTS, hotplug),
+    Check::new(
+        "events.hotplug.subscribes",
+        "the kernel's messages on devices can be heard",
+        page::UEVENTS,
+        hotplug,
+    ),
 ];
 
 /// Above what the kernel defines and below the drivers' own.
@@ -123,7 +138,9 @@ fn changed(bench: &Bench<'_>, ask: bool) -> Result<(Box<dyn Video>, Control), St
 fn control_told(bench: &mut Bench<'_>) -> Checked {
     let (node, control) = changed(bench, true)?;
     let event = works("VIDIOC_DQEVENT", node.event())?;
-    require(matches!(event, Event::ControlChanged { id, .. } if id == control.id), || format!("{event:?} came"))
+    require(matches!(event, Event::ControlChanged { id, .. } if id == control.id), || {
+        format!("{event:?} came")
+    })
 }
 
 fn control_not_asked(bench: &mut Bench<'_>) -> Checked {
@@ -155,7 +172,9 @@ fn poll_drained(bench: &mut Bench<'_>) -> Checked {
 fn offered(bench: &Bench<'_>, kind: u32) -> Checked {
     match bench.node()?.subscribe(kind, 0) {
         Ok(()) => Ok(()),
-        Err(Errno::EINVAL | Errno::ENOTTY) => Err(Stop::NotSupported("VIDIOC_SUBSCRIBE_EVENT says so".to_owned())),
+        Err(Errno::EINVAL | Errno::ENOTTY) => {
+            Err(Stop::NotSupported("VIDIOC_SUBSCRIBE_EVENT says so".to_owned()))
+        }
         Err(errno) => Err(Stop::fail(format!("VIDIOC_SUBSCRIBE_EVENT is refused with {errno:?}"))),
     }
 }
@@ -211,7 +230,9 @@ fn sysfs_listed(bench: &mut Bench<'_>) -> Checked {
     let found = discovery::list(&bench.subject.roots.sys);
     // The name may be a link that udev made.
     let path = std::fs::canonicalize(&node.path).unwrap_or_else(|_| node.path.clone());
-    require(found.iter().any(|found| found.path == path), || format!("{} is not among {found:?}", path.display()))
+    require(found.iter().any(|found| found.path == path), || {
+        format!("{} is not among {found:?}", path.display())
+    })
 }
 
 fn hotplug(bench: &mut Bench<'_>) -> Checked {

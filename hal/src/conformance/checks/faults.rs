@@ -35,7 +35,8 @@ pub(super) const CHECKS: &[Check] = &[
         start_refused,
     )
     .after(GOOD),
-    Check::new("faults.busy.told", "a camera that another program has is told as busy", page::TRAIT, busy).after(GOOD),
+    Check::new("faults.busy.told", "a camera that another program has is told as busy", page::TRAIT, busy)
+        .after(GOOD),
     Check::new(
         "faults.bad-buffer.told",
         "a frame that the device marks as bad is told as damage, once, and is never a frame",
@@ -136,8 +137,13 @@ pub(super) const CHECKS: &[Check] = &[
         gone_held,
     )
     .after(&["faults.gone.told"]),
-    Check::new("faults.gone.no-leak", "a camera that went leaves no file and no memory", page::MEMORY, gone_no_leak)
-        .after(&["faults.gone.told"]),
+    Check::new(
+        "faults.gone.no-leak",
+        "a camera that went leaves no file and no memory",
+        page::MEMORY,
+        gone_no_leak,
+    )
+    .after(&["faults.gone.told"]),
     Check::new(
         "faults.gone.comes-back",
         "a device that comes back gives good photos without a restart of the program",
@@ -241,7 +247,9 @@ fn bad_buffer(bench: &mut Bench<'_>) -> Checked {
     let (good, damaged) = outcomes(bench, &mut *faulty.camera, (config.slots * 2).max(6))?;
     require(damaged >= 1, || format!("no damage is told in {} frames", good.len()))?;
     // A virtual camera damages every fourth frame.
-    require(!good.is_empty() && damaged as usize <= good.len(), || format!("{damaged} damaged, {} good", good.len()))?;
+    require(!good.is_empty() && damaged as usize <= good.len(), || {
+        format!("{damaged} damaged, {} good", good.len())
+    })?;
     drop(faulty);
     bench.next_photo_is_good()
 }

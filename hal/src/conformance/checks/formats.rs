@@ -25,8 +25,13 @@ pub(super) const CHECKS: &[Check] = &[
     ),
     Check::new("formats.list.once", "each pixel format is listed once", page::ENUM_FMT, list_once)
         .after(&["formats.list.ends"]),
-    Check::new("formats.list.known", "a pixel format is one that photos can be made of", page::ENUM_FMT, list_known)
-        .after(&["formats.list.ends"]),
+    Check::new(
+        "formats.list.known",
+        "a pixel format is one that photos can be made of",
+        page::ENUM_FMT,
+        list_known,
+    )
+    .after(&["formats.list.ends"]),
     Check::new(
         "formats.sizes.sane",
         "listed sizes are not empty, and ranges have their least below their most and whole steps",
@@ -53,9 +58,19 @@ pub(super) const CHECKS: &[Check] = &[
         page::ENUM_INTERVALS,
         intervals_of_unknown,
     ),
-    Check::new("formats.get.valid", "the node has a listed format and a size from the start", page::FMT, get_valid)
-        .after(&["formats.list.ends"]),
-    Check::new("formats.get.field", "the field order of the format is told, not left open", page::PIX, get_field),
+    Check::new(
+        "formats.get.valid",
+        "the node has a listed format and a size from the start",
+        page::FMT,
+        get_valid,
+    )
+    .after(&["formats.list.ends"]),
+    Check::new(
+        "formats.get.field",
+        "the field order of the format is told, not left open",
+        page::PIX,
+        get_field,
+    ),
     Check::new(
         "formats.try.listed",
         "a listed format of a listed size is tried without a change",
@@ -78,18 +93,18 @@ pub(super) const CHECKS: &[Check] = &[
         try_unknown,
     )
     .after(&["formats.list.ends"]),
-    Check::new("formats.try.settles", "what came of a try is tried without another change", page::FMT, try_settles)
-        .after(&["formats.try.odd-size"]),
+    Check::new(
+        "formats.try.settles",
+        "what came of a try is tried without another change",
+        page::FMT,
+        try_settles,
+    )
+    .after(&["formats.try.odd-size"]),
     Check::new("formats.set.as-tried", "setting a format gives what trying it gave", page::FMT, set_as_tried)
         .after(&["formats.try.odd-size"]),
     Check::new("formats.set.reads-back", "the format that was set is read back", page::FMT, set_reads_back),
-    Check::new(
-        "formats.set.rows-fit",
-        "a row has room for its samples (bytesperline)",
-        page::PIX,
-        rows_fit,
-    )
-    .after(&["formats.try.listed"]),
+    Check::new("formats.set.rows-fit", "a row has room for its samples (bytesperline)", page::PIX, rows_fit)
+        .after(&["formats.try.listed"]),
     Check::new("formats.set.frames-fit", "a frame has room for its rows (sizeimage)", page::PIX, frames_fit)
         .after(&["formats.set.rows-fit"]),
     Check::new(
@@ -112,15 +127,15 @@ pub(super) const CHECKS: &[Check] = &[
         busy_other,
     )
     .after(&["identity.open.twice"]),
+    Check::new("formats.colour.told", "a developed format tells its colour space", page::COLOUR, colour_told)
+        .after(&["formats.list.ends"]),
     Check::new(
-        "formats.colour.told",
-        "a developed format tells its colour space",
-        page::COLOUR,
-        colour_told,
+        "formats.rate.read-back",
+        "the rate that was set is told as it is",
+        page::PARM,
+        rate_read_back,
     )
-    .after(&["formats.list.ends"]),
-    Check::new("formats.rate.read-back", "the rate that was set is told as it is", page::PARM, rate_read_back)
-        .after(&["formats.intervals.sane"]),
+    .after(&["formats.intervals.sane"]),
     Check::new("formats.modes.some", "the camera has a mode", page::TRAIT, modes_some)
         .after(&["identity.camera.opens"]),
     Check::new(
@@ -296,7 +311,9 @@ fn intervals_of_unknown(bench: &mut Bench<'_>) -> Checked {
 fn get_valid(bench: &mut Bench<'_>) -> Checked {
     let node = bench.node()?;
     let Format { fourcc, width, height, .. } = works("VIDIOC_G_FMT", node.format())?;
-    require(fourccs(&*node)?.contains(&fourcc), || format!("it has {}, which it does not list", name(fourcc)))?;
+    require(fourccs(&*node)?.contains(&fourcc), || {
+        format!("it has {}, which it does not list", name(fourcc))
+    })?;
     require(width > 0 && height > 0, || format!("its size is {width}x{height}"))
 }
 
@@ -402,7 +419,11 @@ fn rows_fit(bench: &mut Bench<'_>) -> Checked {
         let needed = format.row_bytes(set.width);
         let stride = set.planes.first().map_or(0, |plane| plane.stride as usize);
         require(stride >= needed, || {
-            format!("{} has rows of {stride} bytes for {} samples, which need {needed}", name(set.fourcc), set.width)
+            format!(
+                "{} has rows of {stride} bytes for {} samples, which need {needed}",
+                name(set.fourcc),
+                set.width
+            )
         })
     })
 }
@@ -462,7 +483,9 @@ fn colour_told(bench: &mut Bench<'_>) -> Checked {
     laid_out(&*bench.node()?, |format, set| {
         developed += usize::from(format.raw().is_none());
         let told = set.colorspace != raw::v4l2_colorspace_V4L2_COLORSPACE_DEFAULT;
-        require(told || format.raw().is_some(), || format!("{} has V4L2_COLORSPACE_DEFAULT", name(set.fourcc)))
+        require(told || format.raw().is_some(), || {
+            format!("{} has V4L2_COLORSPACE_DEFAULT", name(set.fourcc))
+        })
     })?;
     if developed == 0 {
         return Err(Stop::NotSupported("all formats are raw".to_owned()));
@@ -595,7 +618,9 @@ fn configure_rate(bench: &mut Bench<'_>) -> Checked {
     };
     let slower = Mode { frame_interval: Some(fastest * 4), ..mode };
     let config = camera.configure(&StreamRequest { mode: slower, held: 0 })?;
-    let Some(got) = config.frame_interval else { return Err(Stop::NotSupported("it tells no rate".to_owned())) };
+    let Some(got) = config.frame_interval else {
+        return Err(Stop::NotSupported("it tells no rate".to_owned()));
+    };
     require(got >= fastest.saturating_sub(Duration::from_millis(1)), || {
         format!("{:?} was asked for, {got:?} came, though {fastest:?} is the shortest", fastest * 4)
     })
@@ -612,4 +637,3 @@ fn configure_again(bench: &mut Bench<'_>) -> Checked {
     }
     Ok(())
 }
-

@@ -82,13 +82,8 @@ pub(super) const CHECKS: &[Check] = &[
         id_has_kind,
     )
     .after(&["identity.camera.opens"]),
-    Check::new(
-        "identity.info.reopens",
-        "the camera is found again by its id",
-        page::TRAIT,
-        id_reopens,
-    )
-    .after(&["identity.info.id"]),
+    Check::new("identity.info.reopens", "the camera is found again by its id", page::TRAIT, id_reopens)
+        .after(&["identity.info.id"]),
     Check::new(
         "identity.sensor.levels",
         "a sensor whose levels are known has its black below its white",

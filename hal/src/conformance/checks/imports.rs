@@ -107,7 +107,11 @@ fn queue_told(bench: &mut Bench<'_>) -> Checked {
         Err(stop) => return Err(stop),
     };
     require(given == told.imports(), || {
-        format!("the capabilities are {:#x}, the queue is {}", told.capabilities, if given { "given" } else { "refused" })
+        format!(
+            "the capabilities are {:#x}, the queue is {}",
+            told.capabilities,
+            if given { "given" } else { "refused" }
+        )
     })
 }
 
@@ -128,18 +132,18 @@ fn too_small(bench: &mut Bench<'_>) -> Checked {
     let small = source.allocate(size / 2, "half a frame")?;
     let file = small.file();
     let import = Import { file: file.as_fd(), len: small.len() };
-    refused_memory("VIDIOC_QBUF of half a frame", node.queue(0, Some(import)))
+    refused_memory("VIDIOC_QBUF of half a frame", node.queue(0, &[import]))
 }
 
 fn no_dma_buf(bench: &mut Bench<'_>) -> Checked {
     let (node, size) = importing(bench)?;
     let (pipe, _end) = works("pipe", nix::unistd::pipe())?;
-    refused_memory("VIDIOC_QBUF of a pipe", node.queue(0, Some(Import { file: pipe.as_fd(), len: size })))
+    refused_memory("VIDIOC_QBUF of a pipe", node.queue(0, &[Import { file: pipe.as_fd(), len: size }]))
 }
 
 fn none(bench: &mut Bench<'_>) -> Checked {
     let (node, _) = importing(bench)?;
-    refused_memory("VIDIOC_QBUF without memory", node.queue(0, None))
+    refused_memory("VIDIOC_QBUF without memory", node.queue(0, &[]))
 }
 
 /// Why a camera does not take memory of a source; `None` where it does.
@@ -226,4 +230,3 @@ fn slots_keep_memory(bench: &mut Bench<'_>) -> Checked {
     }
     Ok(())
 }
-

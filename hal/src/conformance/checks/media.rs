@@ -10,7 +10,12 @@ use crate::kernel::Topology;
 pub(super) const CHECKS: &[Check] = &[
     Check::new("media.graph.some", "the graph has parts", page::TOPOLOGY, some),
     Check::new("media.entities.once", "each part has a number of its own", page::TOPOLOGY, entities_once),
-    Check::new("media.entities.named", "each part has a name, and no other part has it", page::TOPOLOGY, named),
+    Check::new(
+        "media.entities.named",
+        "each part has a name, and no other part has it",
+        page::TOPOLOGY,
+        named,
+    ),
     Check::new("media.pads.of-entities", "each pad belongs to a part of the graph", page::TOPOLOGY, pads),
     Check::new(
         "media.pads.directed",
@@ -19,8 +24,13 @@ pub(super) const CHECKS: &[Check] = &[
         pads_directed,
     )
     .after(&["media.pads.of-entities"]),
-    Check::new("media.links.of-pads", "each link leads from a pad of the graph to another", page::TOPOLOGY, links)
-        .after(&["media.pads.of-entities"]),
+    Check::new(
+        "media.links.of-pads",
+        "each link leads from a pad of the graph to another",
+        page::TOPOLOGY,
+        links,
+    )
+    .after(&["media.pads.of-entities"]),
     Check::new(
         "media.links.directed",
         "each link leads from a source pad to a sink pad",

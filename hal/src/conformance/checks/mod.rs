@@ -35,7 +35,6 @@ mod page {
     pub(super) const QUERYBUF: &str = "https://docs.kernel.org/userspace-api/media/v4l/vidioc-querybuf.html";
     pub(super) const EXPBUF: &str = "https://docs.kernel.org/userspace-api/media/v4l/vidioc-expbuf.html";
     pub(super) const QBUF: &str = "https://docs.kernel.org/userspace-api/media/v4l/vidioc-qbuf.html";
-    pub(super) const PREPARE: &str = "https://docs.kernel.org/userspace-api/media/v4l/vidioc-prepare-buf.html";
     pub(super) const REMOVE: &str = "https://docs.kernel.org/userspace-api/media/v4l/vidioc-remove-bufs.html";
     pub(super) const STREAMON: &str = "https://docs.kernel.org/userspace-api/media/v4l/vidioc-streamon.html";
     pub(super) const POLL: &str = "https://docs.kernel.org/userspace-api/media/v4l/func-poll.html";
@@ -44,10 +43,13 @@ mod page {
     pub(super) const SYNC: &str = "https://docs.kernel.org/driver-api/dma-buf.html";
     pub(super) const HEAPS: &str = "https://docs.kernel.org/userspace-api/dma-buf-heaps.html";
     pub(super) const CONTROL: &str = "https://docs.kernel.org/userspace-api/media/v4l/control.html";
-    pub(super) const QUERYCTRL: &str = "https://docs.kernel.org/userspace-api/media/v4l/vidioc-queryctrl.html";
-    pub(super) const EXT_CTRLS: &str = "https://docs.kernel.org/userspace-api/media/v4l/vidioc-g-ext-ctrls.html";
+    pub(super) const QUERYCTRL: &str =
+        "https://docs.kernel.org/userspace-api/media/v4l/vidioc-queryctrl.html";
+    pub(super) const EXT_CTRLS: &str =
+        "https://docs.kernel.org/userspace-api/media/v4l/vidioc-g-ext-ctrls.html";
     pub(super) const SELECTION: &str = "https://docs.kernel.org/userspace-api/media/v4l/selection-api.html";
-    pub(super) const EVENTS: &str = "https://docs.kernel.org/userspace-api/media/v4l/vidioc-subscribe-event.html";
+    pub(super) const EVENTS: &str =
+        "https://docs.kernel.org/userspace-api/media/v4l/vidioc-subscribe-event.html";
     pub(super) const DQEVENT: &str = "https://docs.kernel.org/userspace-api/media/v4l/vidioc-dqevent.html";
     pub(super) const BAYER: &str = "https://docs.kernel.org/userspace-api/media/v4l/pixfmt-bayer.html";
     pub(super) const YUV: &str = "https://docs.kernel.org/userspace-api/media/v4l/yuv-formats.html";

@@ -6,7 +6,7 @@ use nix::errno::Errno;
 use v4l2r::bindings as raw;
 
 use super::page;
-use crate::conformance::bench::Bench;
+use crate::conformance::bench::{Bench, length_of};
 use crate::conformance::{Check, Checked, Stop, refused, require, works};
 use crate::kernel::{Filled, Memory};
 
@@ -17,8 +17,13 @@ pub(super) const CHECKS: &[Check] = &[
         page::STREAMON,
         on_without_buffers,
     ),
-    Check::new("streaming.on.works", "a stream with all its buffers queued goes on", page::STREAMON, on_works)
-        .after(&["buffers.request.some"]),
+    Check::new(
+        "streaming.on.works",
+        "a stream with all its buffers queued goes on",
+        page::STREAMON,
+        on_works,
+    )
+    .after(&["buffers.request.some"]),
     Check::new(
         "streaming.on.twice",
         "switching a stream on that is on does nothing",
@@ -41,8 +46,13 @@ pub(super) const CHECKS: &[Check] = &[
     .after(&["streaming.on.works"]),
     Check::new("streaming.frames.come", "filled buffers come, one after the other", page::QBUF, frames_come)
         .after(&["streaming.on.works"]),
-    Check::new("streaming.frames.own", "a buffer that comes is one that was queued", page::BUFFER, frames_own)
-        .after(&["streaming.frames.come"]),
+    Check::new(
+        "streaming.frames.own",
+        "a buffer that comes is one that was queued",
+        page::BUFFER,
+        frames_own,
+    )
+    .after(&["streaming.frames.come"]),
     Check::new(
         "streaming.frames.in-turn",
         "buffers are filled in the order in which they were queued",
@@ -57,15 +67,15 @@ pub(super) const CHECKS: &[Check] = &[
         frames_whole,
     )
     .after(&["streaming.frames.come"]),
+    Check::new("streaming.frames.within", "no frame is longer than its buffer", page::BUFFER, frames_within)
+        .after(&["streaming.frames.come"]),
     Check::new(
-        "streaming.frames.within",
-        "no frame is longer than its buffer",
+        "streaming.frames.good",
+        "frames of an undisturbed stream are not marked as bad",
         page::BUFFER,
-        frames_within,
+        good,
     )
     .after(&["streaming.frames.come"]),
-    Check::new("streaming.frames.good", "frames of an undisturbed stream are not marked as bad", page::BUFFER, good)
-        .after(&["streaming.frames.come"]),
     Check::new(
         "streaming.frames.returned",
         "a buffer that came is not still queued by its flags",
@@ -73,8 +83,13 @@ pub(super) const CHECKS: &[Check] = &[
         frames_returned,
     )
     .after(&["streaming.frames.come"]),
-    Check::new("streaming.sequence.first", "the first frame of a stream has number 0", page::BUFFER, sequence_first)
-        .after(&["streaming.frames.come"]),
+    Check::new(
+        "streaming.sequence.first",
+        "the first frame of a stream has number 0",
+        page::BUFFER,
+        sequence_first,
+    )
+    .after(&["streaming.frames.come"]),
     Check::new("streaming.sequence.rises", "each frame has a higher number", page::BUFFER, sequence_rises)
         .after(&["streaming.frames.come"]),
     Check::new(
@@ -91,8 +106,13 @@ pub(super) const CHECKS: &[Check] = &[
         timestamp_clock,
     )
     .after(&["streaming.frames.come"]),
-    Check::new("streaming.timestamp.rises", "each frame has a later timestamp", page::BUFFER, timestamp_rises)
-        .after(&["streaming.frames.come"]),
+    Check::new(
+        "streaming.timestamp.rises",
+        "each frame has a later timestamp",
+        page::BUFFER,
+        timestamp_rises,
+    )
+    .after(&["streaming.frames.come"]),
     Check::new(
         "streaming.timestamp.now",
         "a timestamp is no older than a second, and at most a frame ahead",
@@ -123,10 +143,20 @@ pub(super) const CHECKS: &[Check] = &[
         poll_off,
     )
     .after(&["buffers.request.some"]),
-    Check::new("streaming.dequeue.empty", "with nothing filled, EAGAIN is the answer", page::QBUF, dequeue_empty)
-        .after(&["streaming.on.works"]),
-    Check::new("streaming.depth.one", "a stream goes on with one buffer, or as few as the driver takes", page::QBUF, depth::<1>)
-        .after(&["streaming.frames.come"]),
+    Check::new(
+        "streaming.dequeue.empty",
+        "with nothing filled, EAGAIN is the answer",
+        page::QBUF,
+        dequeue_empty,
+    )
+    .after(&["streaming.on.works"]),
+    Check::new(
+        "streaming.depth.one",
+        "a stream goes on with one buffer, or as few as the driver takes",
+        page::QBUF,
+        depth::<1>,
+    )
+    .after(&["streaming.frames.come"]),
     Check::new("streaming.depth.two", "a stream goes on with two buffers", page::QBUF, depth::<2>)
         .after(&["streaming.frames.come"]),
     Check::new("streaming.depth.three", "a stream goes on with three buffers", page::QBUF, depth::<3>)
@@ -170,8 +200,13 @@ pub(super) const CHECKS: &[Check] = &[
         other_busy,
     )
     .after(&["streaming.on.works", "identity.open.twice"]),
-    Check::new("streaming.every.format", "every listed format of the camera streams", page::TRAIT, every_format)
-        .after(&["formats.configure.exact"]),
+    Check::new(
+        "streaming.every.format",
+        "every listed format of the camera streams",
+        page::TRAIT,
+        every_format,
+    )
+    .after(&["formats.configure.exact"]),
 ];
 
 const DEPTH: u32 = 4;
@@ -201,7 +236,7 @@ fn off_returns(bench: &mut Bench<'_>) -> Checked {
     let (node, _, count) = bench.node_streaming(DEPTH)?;
     works("VIDIOC_STREAMOFF", node.stream_off())?;
     for index in 0..count {
-        works(&format!("VIDIOC_QBUF of buffer {index}"), node.queue(index, None))?;
+        works(&format!("VIDIOC_QBUF of buffer {index}"), node.queue(index, &[]))?;
     }
     Ok(())
 }
@@ -223,7 +258,8 @@ fn frames_own(bench: &mut Bench<'_>) -> Checked {
     let mut queued: Vec<bool> = vec![true; count as usize];
     for _ in 0..count {
         let filled = bench.filled(&*node)?;
-        let mine = queued.get_mut(filled.index as usize).is_some_and(|queued| std::mem::replace(queued, false));
+        let mine =
+            queued.get_mut(filled.index as usize).is_some_and(|queued| std::mem::replace(queued, false));
         require(mine, || format!("buffer {} came, which was not queued", filled.index))?;
     }
     Ok(())
@@ -247,7 +283,7 @@ fn frames_whole(bench: &mut Bench<'_>) -> Checked {
     let planes = known.planes(format.width, format.height, stride);
     let needed = planes.iter().map(|plane| plane.end()).max().unwrap_or(1);
     for filled in bench.filled_in_turn(&*node, FEW)? {
-        let bytes = (filled.bytes_used as usize).saturating_sub(filled.offset as usize);
+        let bytes = (filled.planes[0].bytes_used as usize).saturating_sub(filled.planes[0].offset as usize);
         require(bytes >= needed, || format!("frame {} has {bytes} bytes of {needed}", filled.sequence))?;
     }
     Ok(())
@@ -255,10 +291,10 @@ fn frames_whole(bench: &mut Bench<'_>) -> Checked {
 
 fn frames_within(bench: &mut Bench<'_>) -> Checked {
     let (node, _, _) = bench.node_streaming(DEPTH)?;
-    let length = works("VIDIOC_QUERYBUF", node.length(0, Memory::Driver))?;
+    let length = length_of(&*node, 0)?;
     for filled in bench.filled_in_turn(&*node, FEW)? {
-        require(filled.bytes_used as usize <= length, || {
-            format!("frame {} has {} bytes in a buffer of {length}", filled.sequence, filled.bytes_used)
+        require(filled.planes[0].bytes_used as usize <= length, || {
+            format!("frame {} has {} bytes in a buffer of {length}", filled.sequence, filled.planes[0].bytes_used)
         })?;
     }
     Ok(())
@@ -300,11 +336,11 @@ fn sequence_each_start(bench: &mut Bench<'_>) -> Checked {
         bench.filled_in_turn(&*node, 2)?;
         works("VIDIOC_STREAMOFF", node.stream_off())?;
         for index in 0..count {
-            works("VIDIOC_QBUF", node.queue(index, None))?;
+            works("VIDIOC_QBUF", node.queue(index, &[]))?;
         }
         works("VIDIOC_STREAMON", node.stream_on())?;
         let first = bench.filled(&*node)?;
-        works("VIDIOC_QBUF", node.queue(first.index, None))?;
+        works("VIDIOC_QBUF", node.queue(first.index, &[]))?;
         require(first.sequence == 0, || format!("the stream begins again with {}", first.sequence))?;
     }
     Ok(())
@@ -313,7 +349,9 @@ fn sequence_each_start(bench: &mut Bench<'_>) -> Checked {
 fn timestamp_clock(bench: &mut Bench<'_>) -> Checked {
     for filled in frames(bench, FEW)? {
         let clock = filled.flags & raw::V4L2_BUF_FLAG_TIMESTAMP_MASK;
-        require(clock == raw::V4L2_BUF_FLAG_TIMESTAMP_MONOTONIC, || format!("the flags are {:#x}", filled.flags))?;
+        require(clock == raw::V4L2_BUF_FLAG_TIMESTAMP_MONOTONIC, || {
+            format!("the flags are {:#x}", filled.flags)
+        })?;
     }
     Ok(())
 }
@@ -335,7 +373,7 @@ fn timestamp_now(bench: &mut Bench<'_>) -> Checked {
     for _ in 0..FEW {
         let filled = bench.filled(&*node)?;
         let now = node.now();
-        works("VIDIOC_QBUF", node.queue(filled.index, None))?;
+        works("VIDIOC_QBUF", node.queue(filled.index, &[]))?;
         let near = filled.timestamp <= now + AHEAD && now.saturating_sub(filled.timestamp) <= AGE;
         require(near, || format!("it is {now:?}, the timestamp is {:?}", filled.timestamp))?;
     }
@@ -355,7 +393,7 @@ fn poll_filled(bench: &mut Bench<'_>) -> Checked {
         let ready = works("poll", node.wait(bench.effort.patience))?;
         if ready.filled && !ready.fault {
             let filled = works("VIDIOC_DQBUF behind poll", node.dequeue(Memory::Driver))?;
-            works("VIDIOC_QBUF", node.queue(filled.index, None))?;
+            works("VIDIOC_QBUF", node.queue(filled.index, &[]))?;
         } else if ready.event {
             let _ = node.event();
         } else {
@@ -413,7 +451,7 @@ fn restart_loop(bench: &mut Bench<'_>) -> Checked {
         bench.filled(&*node)?;
         works("VIDIOC_STREAMOFF", node.stream_off())?;
         for index in 0..count {
-            works("VIDIOC_QBUF", node.queue(index, None))?;
+            works("VIDIOC_QBUF", node.queue(index, &[]))?;
         }
         works("VIDIOC_STREAMON", node.stream_on())?;
     }
@@ -424,7 +462,7 @@ fn restart_unused(bench: &mut Bench<'_>) -> Checked {
     let (node, _, count) = bench.node_streaming(DEPTH)?;
     works("VIDIOC_STREAMOFF", node.stream_off())?;
     for index in 0..count {
-        works("VIDIOC_QBUF", node.queue(index, None))?;
+        works("VIDIOC_QBUF", node.queue(index, &[]))?;
     }
     works("VIDIOC_STREAMON", node.stream_on())?;
     bench.filled(&*node).map(|_| ())

@@ -6,11 +6,11 @@ use std::time::Duration;
 use nix::poll::{PollFd, PollFlags, PollTimeout, poll};
 use nix::time::{ClockId, clock_gettime};
 use v4l2r::bindings::{
-    self, v4l2_buffer, v4l2_event, v4l2_exportbuffer, v4l2_plane, v4l2_remove_buffers, v4l2_requestbuffers,
+    self, v4l2_buffer, v4l2_event, v4l2_exportbuffer, v4l2_remove_buffers, v4l2_requestbuffers,
 };
 
 use super::video::Node;
-use crate::kernel::{Event, Filled, Grant, Import, Memory, Queue, Ready};
+use crate::kernel::{Event, Fill, Filled, Grant, Import, MOST_PLANES, Memory, Queue, Ready};
 use crate::uapi::video::{self as raw, BufferCall, Planes};
 
 impl Node {
@@ -18,19 +18,17 @@ impl Node {
         v4l2_buffer { index, type_: self.queue, memory: code(memory), ..Default::default() }
     }
 
-    fn hand_over(&self, call: BufferCall, index: u32, import: Option<Import<'_>>) -> nix::Result<()> {
-        let memory = if import.is_some() { Memory::Imported } else { Memory::Driver };
+    fn hand_over(&self, call: BufferCall, index: u32, imports: &[Import<'_>]) -> nix::Result<()> {
+        let memory = if imports.is_empty() { Memory::Driver } else { Memory::Imported };
         let mut buffer = self.buffer(index, memory);
         let mut planes = Planes::default();
-        if let Some(import) = import {
-            let length = u32::try_from(import.len).unwrap_or(u32::MAX);
-            if self.planar() {
-                planes[0].length = length;
-                planes[0].m.fd = import.file.as_raw_fd();
-            } else {
-                buffer.length = length;
-                buffer.m.fd = import.file.as_raw_fd();
-            }
+        for (plane, import) in planes.iter_mut().zip(imports) {
+            plane.length = u32::try_from(import.len).unwrap_or(u32::MAX);
+            plane.m.fd = import.file.as_raw_fd();
+        }
+        if let (false, Some(import)) = (self.planar(), imports.first()) {
+            buffer.length = planes[0].length;
+            buffer.m.fd = import.file.as_raw_fd();
         }
         self.buffer_call(call, &mut buffer, &mut planes)
     }
@@ -64,32 +62,37 @@ impl Queue for Node {
         raw::remove_buffers(self.file.as_fd(), &mut range)
     }
 
-    fn length(&self, index: u32, memory: Memory) -> nix::Result<usize> {
+    fn lengths(&self, index: u32, memory: Memory) -> nix::Result<Vec<usize>> {
         let mut buffer = self.buffer(index, memory);
         let mut planes = Planes::default();
         self.buffer_call(BufferCall::Query, &mut buffer, &mut planes)?;
-        Ok(raw::buffer_length(&buffer, self.planar().then_some(&planes)))
+        // After the call the length of a multi-planar buffer is the number of its planes.
+        let length = buffer.length as usize;
+        Ok(match self.planar() {
+            true => planes.iter().take(length).map(|plane| plane.length as usize).collect(),
+            false => vec![length],
+        })
     }
 
-    fn export(&self, index: u32) -> nix::Result<OwnedFd> {
+    fn export(&self, index: u32, plane: u32) -> nix::Result<OwnedFd> {
         let flags = u32::try_from(nix::libc::O_CLOEXEC).unwrap_or(0);
-        let mut request = v4l2_exportbuffer { type_: self.queue, index, flags, ..Default::default() };
+        let mut request = v4l2_exportbuffer { type_: self.queue, index, plane, flags, ..Default::default() };
         raw::export_buffer(self.file.as_fd(), &mut request)
     }
 
-    fn prepare(&self, index: u32, import: Import<'_>) -> nix::Result<()> {
-        self.hand_over(BufferCall::Prepare, index, Some(import))
+    fn prepare(&self, index: u32, imports: &[Import<'_>]) -> nix::Result<()> {
+        self.hand_over(BufferCall::Prepare, index, imports)
     }
 
-    fn queue(&self, index: u32, import: Option<Import<'_>>) -> nix::Result<()> {
-        self.hand_over(BufferCall::Queue, index, import)
+    fn queue(&self, index: u32, imports: &[Import<'_>]) -> nix::Result<()> {
+        self.hand_over(BufferCall::Queue, index, imports)
     }
 
     fn dequeue(&self, memory: Memory) -> nix::Result<Filled> {
         let mut buffer = self.buffer(0, memory);
         let mut planes = Planes::default();
         self.buffer_call(BufferCall::Dequeue, &mut buffer, &mut planes)?;
-        Ok(filled(&buffer, self.planar().then_some(&planes[0])))
+        Ok(filled(&buffer, self.planar().then_some(&planes)))
     }
 
     fn wait(&self, timeout: Duration) -> nix::Result<Ready> {
@@ -134,20 +137,20 @@ fn code(memory: Memory) -> u32 {
 }
 
 /// Nothing is checked here: a number found odd here would lose the buffer, which the kernel gave back already.
-fn filled(buffer: &v4l2_buffer, plane: Option<&v4l2_plane>) -> Filled {
-    let (bytes_used, offset) =
-        plane.map_or((buffer.bytesused, 0), |plane| (plane.bytesused, plane.data_offset));
+fn filled(buffer: &v4l2_buffer, planes: Option<&Planes>) -> Filled {
+    let mut fills = [Fill::default(); MOST_PLANES];
+    match planes {
+        None => fills[0].bytes_used = buffer.bytesused,
+        Some(planes) => {
+            for (fill, plane) in fills.iter_mut().zip(planes).take(buffer.length as usize) {
+                *fill = Fill { bytes_used: plane.bytesused, offset: plane.data_offset };
+            }
+        }
+    }
     let seconds = u64::try_from(buffer.timestamp.tv_sec).unwrap_or(0);
     let micros = u64::try_from(buffer.timestamp.tv_usec).unwrap_or(0);
     let timestamp = Duration::from_secs(seconds).saturating_add(Duration::from_micros(micros));
-    Filled {
-        index: buffer.index,
-        sequence: buffer.sequence,
-        flags: buffer.flags,
-        bytes_used,
-        offset,
-        timestamp,
-    }
+    Filled { index: buffer.index, sequence: buffer.sequence, flags: buffer.flags, planes: fills, timestamp }
 }
 
 fn read_event(event: &v4l2_event) -> Event {
@@ -169,7 +172,7 @@ fn read_event(event: &v4l2_event) -> Event {
 #[cfg(test)]
 mod tests {
     use super::*;
-    use v4l2r::bindings::{v4l2_event_ctrl, v4l2_event_frame_sync, v4l2_event_src_change};
+    use v4l2r::bindings::{v4l2_event_ctrl, v4l2_event_frame_sync, v4l2_event_src_change, v4l2_plane};
 
     fn raw_buffer() -> v4l2_buffer {
         let mut buffer = v4l2_buffer { index: 3, bytesused: 100, sequence: 9, ..Default::default() };
@@ -182,10 +185,20 @@ mod tests {
     fn both_kinds_of_queue_are_read() {
         let single = filled(&raw_buffer(), None);
         let timestamp = Duration::from_millis(2500);
-        assert_eq!(single, Filled { index: 3, sequence: 9, flags: 0, bytes_used: 100, offset: 0, timestamp });
-        let plane = v4l2_plane { bytesused: 200, data_offset: 8, ..Default::default() };
-        let multi = filled(&raw_buffer(), Some(&plane));
-        assert_eq!((multi.bytes_used, multi.offset), (200, 8));
+        let mut planes = [Fill::default(); MOST_PLANES];
+        planes[0].bytes_used = 100;
+        assert_eq!(single, Filled { index: 3, sequence: 9, flags: 0, planes, timestamp });
+        for count in [1, 2, MOST_PLANES] {
+            let raw = Planes::map(Planes::default(), |plane| v4l2_plane {
+                bytesused: 200,
+                data_offset: 8,
+                ..plane
+            });
+            let length = u32::try_from(count).unwrap();
+            let multi = filled(&v4l2_buffer { length, ..raw_buffer() }, Some(&raw)).planes;
+            assert!(multi[..count].iter().all(|fill| *fill == Fill { bytes_used: 200, offset: 8 }));
+            assert!(multi[count..].iter().all(|fill| *fill == Fill::default()), "{count} planes");
+        }
     }
 
     #[test]
