@@ -49,7 +49,10 @@ fn every_check_is_listed_with_reason_and_source_without_a_camera() {
     let checks = document["checks"].as_array().unwrap();
     assert!(checks.len() >= 150, "{} checks", checks.len());
     for check in checks {
-        assert!(["id", "requires", "source"].iter().all(|key| !check[*key].as_str().unwrap().is_empty()), "{check}");
+        assert!(
+            ["id", "requires", "source"].iter().all(|key| !check[*key].as_str().unwrap().is_empty()),
+            "{check}"
+        );
         assert!(check["rests_on"].is_array());
     }
     let people = text(&run(&["--list"]).stdout);
@@ -112,7 +115,8 @@ fn all_formats_are_written_and_their_totals_agree() {
 fn a_filter_runs_its_checks_and_what_they_rest_on() {
     let id = latent_hal::conformance::all()[0].id;
     let output = run(&["--camera", CAMERA, "--json", "--filter", id]);
-    let ids: Vec<_> = lines(&output).iter().filter_map(|event| event["id"].as_str().map(str::to_owned)).collect();
+    let ids: Vec<_> =
+        lines(&output).iter().filter_map(|event| event["id"].as_str().map(str::to_owned)).collect();
     assert_eq!(ids, [id]);
     let error = refused(&["--camera", CAMERA, "--json", "--filter", "no.such.check"]);
     assert!(error["message"].as_str().unwrap().contains("no.such.check"));
@@ -157,9 +161,14 @@ fn a_board_s_file_is_refused_with_line_and_column() {
     let path = folder.path().join("board.toml");
     let with = |text: &str| {
         std::fs::write(&path, text).unwrap();
-        refused(&["--list", "--json", "--board", path.to_str().unwrap()])["message"].as_str().unwrap().to_owned()
+        refused(&["--list", "--json", "--board", path.to_str().unwrap()])["message"]
+            .as_str()
+            .unwrap()
+            .to_owned()
     };
-    assert!(with("[[expected-fail]]\ncheck = \"no.such.check\"\nreason = \"x\"\n").contains("board.toml:2:9: "));
+    assert!(
+        with("[[expected-fail]]\ncheck = \"no.such.check\"\nreason = \"x\"\n").contains("board.toml:2:9: ")
+    );
     assert!(with("[sensor]\n").contains("board.toml:1:"));
     assert!(with("[[expected-fail]]\nchek = 1\n").contains("board.toml:2:1: "));
     std::fs::remove_file(&path).unwrap();
@@ -197,19 +206,23 @@ fn people_see_groups_and_totals() {
     let output = run(&["--camera", CAMERA, "--filter", id]);
     let shown = text(&output.stdout);
     let group = id.split('.').next().unwrap();
-    assert!(shown.contains(group) && shown.contains("not-supported") && shown.contains("no check failed"), "{shown}");
+    assert!(
+        shown.contains(group) && shown.contains("not-supported") && shown.contains("no check failed"),
+        "{shown}"
+    );
 }
 
 #[test]
 fn an_interrupted_run_reports_what_it_found() {
     let folder = tempfile::tempdir().unwrap();
     let place = folder.path().join("report");
-    let child = conformance(&["--camera", "virtual:size=320x240,fps=10", "--report", place.to_str().unwrap()])
-        .args(["--frames", "200"])
-        .stdout(Stdio::null())
-        .stderr(Stdio::piped())
-        .spawn()
-        .unwrap();
+    let child =
+        conformance(&["--camera", "virtual:size=320x240,fps=10", "--report", place.to_str().unwrap()])
+            .args(["--frames", "200"])
+            .stdout(Stdio::null())
+            .stderr(Stdio::piped())
+            .spawn()
+            .unwrap();
     std::thread::sleep(Duration::from_secs(2));
     let killed = Command::new("kill").args(["-INT", &child.id().to_string()]).status().unwrap();
     assert!(killed.success());

@@ -55,7 +55,7 @@ pub struct Comparison {
     pub version: String,
     /// Driver and file, as in `vivid device /dev/video0`; empty where it did not say.
     pub device: String,
-    /// Its tests, in their order.
+    /// Its tests, in their order. It prints a few that its totals leave out.
     pub tests: Vec<Compared>,
     /// Its totals, as it counts them.
     pub totals: Totals,

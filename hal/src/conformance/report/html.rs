@@ -25,7 +25,7 @@ pub(super) fn render(report: &Report) -> String {
     match &report.comparison {
         Some(comparison) => compared(&mut out, comparison),
         None => out.push_str(
-            "<section class=\"side\"><h2>v4l2-compliance</h2><p class=\"dim\">It was not asked.</p></section>\n",
+            "<section class=\"side\"><h2>v4l2-compliance</h2><p class=\"dim\">Not run; <code>--v4l2-compliance</code> runs it.</p></section>\n",
         ),
     }
     out.push_str("</div>\n<h2>Checks</h2>\n");
@@ -179,7 +179,7 @@ fn check(out: &mut String, finding: &Finding) {
 
 fn figure(out: &mut String, measurement: &Measurement) {
     let name = markup(&line(measurement.name));
-    _ = writeln!(
+    _ = write!(
         out,
         "<figure>{}<figcaption><b>{name}</b>, {} values",
         distribution(measurement),

@@ -4,6 +4,7 @@
 use serde_json::{Map, Value, json};
 
 use super::comparison::Comparison;
+use super::text::json_line;
 use super::{Report, micros};
 use crate::conformance::{Finding, Measurement};
 
@@ -34,7 +35,7 @@ pub(super) fn render(report: &Report) -> String {
         "totals": totals,
         "exit_status": report.exit_status(),
     }));
-    lines.into_iter().map(|line| format!("{line}\n")).collect()
+    lines.into_iter().map(|line| json_line(&line) + "\n").collect()
 }
 
 fn check(finding: &Finding) -> Value {

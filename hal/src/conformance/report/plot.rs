@@ -64,7 +64,11 @@ pub(super) fn distribution(measurement: &Measurement) -> String {
             human(time)
         );
     }
-    svg.push_str("</svg>");
+    _ = write!(
+        svg,
+        "<text x=\"{WIDTH:.1}\" y=\"{:.1}\" text-anchor=\"end\">share of values at or below</text></svg>",
+        bottom - 4.0
+    );
     svg
 }
 

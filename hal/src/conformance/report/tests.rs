@@ -412,3 +412,11 @@ fn the_camera_is_described_and_one_that_is_gone_is_not() {
     let report = Report::new(&gone, SystemTime::now(), Duration::ZERO, Vec::new());
     assert_eq!((report.camera, report.subject.as_str()), (None, "gone"));
 }
+
+#[test]
+fn json_lines_stay_whole_for_readers_that_end_lines_elsewhere_too() {
+    let text = report(&[HOSTILE.to_owned()], &every_verdict()).render(Format::Jsonl);
+    assert!(!text.contains(['\u{85}', '\u{2028}', '\u{2029}', '\u{b}', '\u{c}']));
+    let start: Value = serde_json::from_str(text.lines().next().unwrap()).unwrap();
+    assert_eq!(start["subject"], HOSTILE);
+}

@@ -47,6 +47,15 @@ pub(super) fn quoted(text: &str) -> String {
     serde_json::Value::from(block(text)).to_string()
 }
 
+/// JSON on one line for readers that also end lines at U+0085 and U+2028: in its strings these are escapes.
+pub(super) fn json_line(value: &serde_json::Value) -> String {
+    let mut safe = String::new();
+    for c in value.to_string().chars() {
+        if is_plain(c) { safe.push(c) } else { safe.push_str(&format!("\\u{:04x}", u32::from(c))) }
+    }
+    safe
+}
+
 #[cfg(test)]
 mod tests {
     use super::*;
@@ -57,6 +66,9 @@ mod tests {
         assert_eq!(block("a\n b\u{202e}"), "a\n b\\u{202e}");
         assert_eq!(markup("<a href='x'>&\"\u{ffff}"), "&lt;a href=&#39;x&#39;&gt;&amp;&quot;\\u{ffff}");
         assert_eq!(quoted("a \"b\"\n\\"), r#""a \"b\"\n\\""#);
+        let value = serde_json::Value::from("a\u{85}\u{2028}\n\u{ffff}");
+        assert_eq!(json_line(&value), r#""a\u0085\u2028\n\uffff""#);
+        assert_eq!(serde_json::from_str::<serde_json::Value>(&json_line(&value)).unwrap(), value);
         assert_eq!(line("Größe 4 µs → gut"), "Größe 4 µs → gut");
     }
 }
