@@ -111,7 +111,7 @@ impl Device {
 
 /// The device cannot be tested at all, which is no verdict on it.
 fn unusable(error: impl Into<Error>) -> Failure {
-    Failure::from(error.into()).as_infrastructure()
+    Failure::from(error.into()).into_infrastructure()
 }
 
 fn list(checks: &[Check], output: Output) {

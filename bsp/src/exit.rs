@@ -30,10 +30,10 @@ impl Failure {
 
     /// What is needed is not there or does not work.
     pub(crate) fn infrastructure(kind: &str, message: impl Into<String>, hint: Option<&str>) -> Self {
-        Self::failed(kind, message, hint).as_infrastructure()
+        Self::failed(kind, message, hint).into_infrastructure()
     }
 
-    pub(crate) fn as_infrastructure(self) -> Self {
+    pub(crate) fn into_infrastructure(self) -> Self {
         Self { status: USAGE, ..self }
     }
 
