@@ -3,6 +3,7 @@
 use std::path::PathBuf;
 
 use clap::{Args, Parser, Subcommand, ValueEnum};
+use latent_hal::conformance::Format;
 use latent_isp::CfaPattern;
 
 /// Deferred photo delivery for embedded Linux cameras.
@@ -21,6 +22,8 @@ pub(crate) enum Verb {
     Develop(DevelopArgs),
     /// List the cameras of this machine, what they can do, and the memory that frames can live in
     Devices(DevicesArgs),
+    /// Check whether a camera does what photos need of it; exits 1 if a check fails, 77 if nothing could be found out
+    Conformance(ConformanceArgs),
     /// Look at the photo library
     Library {
         #[command(subcommand)]
@@ -84,6 +87,44 @@ pub(crate) struct DevicesArgs {
     #[arg(long)]
     pub(crate) controls: bool,
     /// Print JSON
+    #[arg(long)]
+    pub(crate) json: bool,
+}
+
+#[derive(Debug, Args)]
+pub(crate) struct ConformanceArgs {
+    /// Which camera: /dev/videoN, v4l2:BUS_INFO, virtual[:size=640x480,fps=120,…] or replay:PATH
+    /// [default: the first real one that is usable]
+    #[arg(long, value_name = "CAMERA")]
+    pub(crate) camera: Option<String>,
+    /// List the checks with their reasons and sources, and run none
+    #[arg(long, conflicts_with_all = ["report", "format", "v4l2_compliance"])]
+    pub(crate) list: bool,
+    /// Only these checks, and those that they rest on: an id, a part from its front, or a pattern with *
+    #[arg(long, value_name = "PATTERN")]
+    pub(crate) filter: Vec<String>,
+    /// The board's file, with the failures that are expected there
+    #[arg(long, value_name = "FILE")]
+    pub(crate) board: Option<PathBuf>,
+    /// Write the report in every format into this folder
+    #[arg(long, value_name = "DIR")]
+    pub(crate) report: Option<PathBuf>,
+    /// Print the report in this format: tap, junit, jsonl, ptest, lava or html
+    #[arg(long, value_name = "FORMAT", conflicts_with = "json")]
+    pub(crate) format: Option<Format>,
+    /// Frames of checks that look at many
+    #[arg(long, value_name = "N", default_value_t = 60, value_parser = clap::value_parser!(u32).range(2..=1_000_000))]
+    pub(crate) frames: u32,
+    /// Starts and stops of checks that repeat them
+    #[arg(long, value_name = "N", default_value_t = 20, value_parser = clap::value_parser!(u32).range(1..=100_000))]
+    pub(crate) restarts: u32,
+    /// How long the device may take for a frame, and for coming back
+    #[arg(long, value_name = "SECONDS", default_value_t = 10, value_parser = clap::value_parser!(u64).range(1..=3600))]
+    pub(crate) patience: u64,
+    /// Run v4l2-compliance on the device too, and set its verdict beside ours
+    #[arg(long, value_name = "PROGRAM", num_args = 0..=1, require_equals = true, default_missing_value = "v4l2-compliance")]
+    pub(crate) v4l2_compliance: Option<PathBuf>,
+    /// Print JSON: one object a line, as --format jsonl; with --list one document
     #[arg(long)]
     pub(crate) json: bool,
 }
@@ -192,6 +233,7 @@ impl Verb {
             Self::Shoot(args) => args.place.json,
             Self::Develop(args) => args.json,
             Self::Devices(args) => args.json,
+            Self::Conformance(args) => args.json,
             Self::Library { verb: LibraryVerb::Ls(args) } => args.place.json,
             Self::Library { verb: LibraryVerb::Show(args) } => args.place.json,
             Self::Library { verb: LibraryVerb::Wait(args) } => args.place.json,

@@ -8,6 +8,7 @@ pub(crate) const FAILED: u8 = 1;
 pub(crate) const USAGE: u8 = 2;
 pub(crate) const BUSY: u8 = 75;
 pub(crate) const TIMEOUT: u8 = 124;
+pub(crate) const INTERRUPTED: u8 = 130;
 
 /// A failure as it is shown.
 #[derive(Debug)]
@@ -25,6 +26,15 @@ impl Failure {
 
     pub(crate) fn failed(kind: &str, message: impl Into<String>, hint: Option<&str>) -> Self {
         Self { kind: kind.to_owned(), message: message.into(), hint: hint.map(str::to_owned), status: FAILED }
+    }
+
+    /// What is needed is not there or does not work.
+    pub(crate) fn infrastructure(kind: &str, message: impl Into<String>, hint: Option<&str>) -> Self {
+        Self::failed(kind, message, hint).into_infrastructure()
+    }
+
+    pub(crate) fn into_infrastructure(self) -> Self {
+        Self { status: USAGE, ..self }
     }
 
     pub(crate) fn timeout(message: impl Into<String>) -> Self {

@@ -4,7 +4,10 @@
 
 #![forbid(unsafe_code)]
 
+mod board;
 mod cli;
+mod compliance;
+mod conformance;
 mod develop;
 mod devices;
 mod exit;
@@ -49,6 +52,7 @@ fn run(cli: &Cli, output: Output) -> Result<u8, Failure> {
         Verb::Shoot(args) => shoot::run(args, output, &interruption()?),
         Verb::Develop(args) => develop::run(args, output),
         Verb::Devices(args) => devices::run(args, output),
+        Verb::Conformance(args) => conformance::run(args, output, &interruption()?),
         Verb::Library { verb: LibraryVerb::Ls(args) } => library::ls(args, output),
         Verb::Library { verb: LibraryVerb::Show(args) } => library::show(args, output),
         Verb::Library { verb: LibraryVerb::Wait(args) } => library::wait(args, output),

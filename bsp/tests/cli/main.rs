@@ -4,6 +4,7 @@
 
 mod aftermath;
 mod bad_input;
+mod conformance;
 mod crash;
 mod develop;
 mod devices;

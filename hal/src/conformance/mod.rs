@@ -31,7 +31,10 @@ pub use bench::Bench;
 pub use checks::all;
 pub use expected::{Expected, ExpectedError};
 pub use oracle::{Oracle, Scene};
-pub use report::{Comparison, Format, Report};
+pub use report::{
+    CameraSummary, Compared, ComparedVerdict, Comparison, ComparisonError, Format, Machine, Report, Totals,
+    UnknownFormat,
+};
 pub use subject::{DeviceFault, FaultSource, Faulty, Roots, Subject};
 pub use suite::{Effort, Progress, Suite};
 

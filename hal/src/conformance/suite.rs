@@ -2,6 +2,8 @@
 
 use std::collections::HashMap;
 use std::panic::{AssertUnwindSafe, catch_unwind};
+use std::sync::Arc;
+use std::sync::atomic::{AtomicBool, Ordering};
 use std::time::{Duration, Instant, SystemTime};
 
 use super::bench::Bench;
@@ -46,6 +48,8 @@ pub struct Suite {
     pub filters: Vec<String>,
     /// Failures that the board's file expects.
     pub expected: Vec<Expected>,
+    /// Set while it runs, it ends the run behind the check that runs now: those behind that one are skipped.
+    pub stop: Arc<AtomicBool>,
 }
 
 impl Suite {
@@ -84,6 +88,10 @@ impl Suite {
                 matches!(verdicts.get(*id), Some(Verdict::Fail | Verdict::ExpectedFail | Verdict::Skip))
             });
             let finding = match broken {
+                _ if self.stop.load(Ordering::Relaxed) => {
+                    let stop = Stop::Skip("the run was interrupted before this check".to_owned());
+                    self.judge(check, Err(stop), Duration::ZERO, Vec::new())
+                }
                 Some(id) => {
                     let stop = Stop::Skip(format!("it rests on {id}, which did not pass"));
                     self.judge(check, Err(stop), Duration::ZERO, Vec::new())
