@@ -1,6 +1,6 @@
 //! A fake camera: its buffers, its frames and its time.
 
-use std::collections::VecDeque;
+use std::collections::{HashMap, VecDeque};
 use std::os::fd::OwnedFd;
 use std::time::Duration;
 
@@ -9,6 +9,7 @@ use v4l2r::bindings;
 
 use super::faults::{Call, Fault, Faults};
 use super::picture::picture;
+use super::request::{Content, Holder, Requests, Way};
 use crate::kernel::{
     Control, ControlKind, Event, Fill, Filled, Format, Fraction, Identity, MOST_PLANES, Memory, Rectangle,
     SizeEntry,
@@ -36,6 +37,8 @@ pub struct Model {
     pub most_buffers: u32,
     /// Its controls.
     pub controls: Vec<Control>,
+    /// Whether its buffers go to it in requests.
+    pub requests: Requests,
     /// `V4L2_EVENT_*` that it has.
     pub events: Vec<u32>,
     /// The whole sensor; what is cropped is a part of it.
@@ -68,6 +71,7 @@ impl Model {
                 control(bindings::V4L2_CID_EXPOSURE_ABSOLUTE, "Exposure Time, Absolute", (1, 10_000, 100)),
                 control(bindings::V4L2_CID_ANALOGUE_GAIN, "Analogue Gain", (0, 255, 0)),
             ],
+            requests: Requests::None,
             events: vec![
                 bindings::V4L2_EVENT_SOURCE_CHANGE,
                 bindings::V4L2_EVENT_EOS,
@@ -87,6 +91,17 @@ impl Model {
         let fourccs = [*b"NM12", *b"NM21", *b"NM16", *b"NM61", *b"YM12", *b"YM21", *b"YM16", *b"YM61"];
         let one_memory = [*b"NV12", *b"NV16", *b"YU12"];
         Self { fourccs: [&fourccs[..], &one_memory].concat(), ..Self::raw() }.planar()
+    }
+
+    /// A node that gives metadata beside another camera's frames.
+    pub fn metadata() -> Self {
+        let intervals = vec![Fraction { numerator: 1, denominator: 60 }];
+        let mut model = Self { fourccs: vec![*b"UVCH", *b"UVCM"], intervals, ..Self::raw() };
+        for capabilities in [&mut model.identity.capabilities, &mut model.identity.device_caps] {
+            *capabilities &= !bindings::V4L2_CAP_VIDEO_CAPTURE;
+            *capabilities |= bindings::V4L2_CAP_META_CAPTURE;
+        }
+        model
     }
 
     /// The same with a multi-planar queue.
@@ -144,6 +159,11 @@ pub(super) struct Device {
     frames: u64,
     starts: u32,
     pub(super) remaps: u32,
+    /// By the numbers of their files.
+    pub(super) requests: HashMap<u64, Content>,
+    pub(super) way: Way,
+    /// The numbers and controls of the frames that were made last.
+    pub(super) made: VecDeque<(u32, Vec<(u32, i64)>)>,
 }
 
 impl Device {
@@ -178,6 +198,9 @@ impl Device {
             frames: 0,
             starts: 0,
             remaps: 0,
+            requests: HashMap::new(),
+            way: Way::Unknown,
+            made: VecDeque::new(),
         }
     }
 
@@ -247,8 +270,15 @@ impl Device {
         (self.streaming, self.failed, self.stalled, self.ended) = (false, false, false, false);
         self.waiting.clear();
         self.filled.clear();
+        self.way = Way::Unknown;
         for slot in &mut self.slots {
             slot.queued = false;
+        }
+        for content in self.requests.values_mut() {
+            content.buffer = None;
+            if content.holder == Holder::Device {
+                content.holder = Holder::Done;
+            }
         }
     }
 
@@ -314,11 +344,36 @@ impl Device {
         }
         let taken = if lost { None } else { self.waiting.pop_front() };
         if let Some(index) = taken {
+            self.take_request(index);
             self.fill(index);
             let filled = self.describe(index, flags, bytes_used);
             self.filled.push_back(filled);
         }
         self.sequence = self.sequence.wrapping_add(1);
+    }
+
+    /// Does what the request of a buffer asks for, and remembers under which controls the frame is made.
+    fn take_request(&mut self, index: u32) {
+        const REMEMBERED: usize = 64;
+        let is_its =
+            |content: &&mut Content| content.holder == Holder::Device && content.buffer == Some(index);
+        if let Some(content) = self.requests.values_mut().find(is_its) {
+            content.holder = Holder::Done;
+            for (id, value) in std::mem::take(&mut content.values) {
+                if let Some(now) = self.values.iter_mut().find(|known| known.0 == id) {
+                    now.1 = value;
+                }
+            }
+        }
+        if self.made.len() == REMEMBERED {
+            self.made.pop_front();
+        }
+        self.made.push_back((self.sequence, self.values.clone()));
+    }
+
+    /// Whether it gives metadata and no pictures.
+    pub(super) fn is_metadata(&self) -> bool {
+        self.model.identity.device_caps & bindings::V4L2_CAP_META_CAPTURE != 0
     }
 
     /// `bytes_used` is that of the last memory where it is not the whole.

@@ -10,11 +10,13 @@ mod graph;
 mod node;
 mod picture;
 mod queue;
+mod request;
 
 pub use device::Model;
 pub use faults::{Call, Fault, Times};
 pub use graph::{FakeMedia, FakePart};
 pub use picture::picture;
+pub use request::Requests;
 
 use std::collections::BTreeMap;
 use std::path::{Path, PathBuf};
@@ -58,7 +60,12 @@ impl FakeKernel {
 
     /// Adds a media device.
     pub fn plug_media(&self, path: impl Into<PathBuf>, topology: Topology) {
-        lock(&self.media).insert(path.into(), FakeMedia::new(topology));
+        self.plug_device(path, FakeMedia::new(topology));
+    }
+
+    /// Adds a media device that is made already.
+    pub fn plug_device(&self, path: impl Into<PathBuf>, media: FakeMedia) {
+        lock(&self.media).insert(path.into(), media);
     }
 
     fn camera(&self, path: &Path) -> nix::Result<FakeCamera> {
@@ -76,6 +83,12 @@ impl Kernel for FakeKernel {
     fn media(&self, path: &Path) -> nix::Result<Box<dyn Media>> {
         let found = lock(&self.media).get(path).cloned().ok_or(Errno::ENOENT)?;
         Ok(Box::new(found))
+    }
+
+    fn media_of(&self, video: &Path) -> nix::Result<Box<dyn Media>> {
+        let camera = self.camera(video)?;
+        let media = lock(&self.media).values().find(|media| media.is_of(&camera)).cloned();
+        Ok(Box::new(media.ok_or(Errno::ENOENT)?))
     }
 
     fn subdevice(&self, path: &Path) -> nix::Result<Box<dyn Subdevice>> {
@@ -125,6 +138,15 @@ impl FakeCamera {
     /// How often a buffer was given other memory than it had before: what maps it for the device anew.
     pub fn remaps(&self) -> u32 {
         self.device().remaps()
+    }
+
+    /// The values of a control under which the last frames were made, with the device's numbers of those frames.
+    pub fn made_with(&self, control: u32) -> Vec<(u32, i64)> {
+        let device = self.device();
+        let of_frame = |(sequence, values): &(u32, Vec<(u32, i64)>)| {
+            values.iter().find(|(id, _)| *id == control).map(|(_, value)| (*sequence, *value))
+        };
+        device.made.iter().filter_map(of_frame).collect()
     }
 
     /// Lets time pass as if a program had slept: frames come or are lost.

@@ -24,7 +24,13 @@ pub(super) struct Node {
 
 impl Node {
     pub(super) fn open(device: Arc<Mutex<Device>>) -> Self {
-        let file = lock(&device).next_file();
+        let mut locked = lock(&device);
+        let file = locked.next_file();
+        if locked.format == Format::default() {
+            // A device has a format before anybody sets one.
+            locked.format = nearest(&locked, &Format::default()).unwrap_or_default();
+        }
+        drop(locked);
         Self { device, file }
     }
 
@@ -60,6 +66,9 @@ fn entry<T: Clone>(list: &[T], index: u32) -> nix::Result<T> {
     list.get(index as usize).cloned().ok_or(Errno::EINVAL)
 }
 
+/// Bytes of a buffer of metadata.
+const METADATA_BYTES: u32 = 256;
+
 /// What a device makes of a format: the nearest of its own.
 fn nearest(device: &Device, wanted: &Format) -> nix::Result<Format> {
     let model = &device.model;
@@ -75,6 +84,10 @@ fn nearest(device: &Device, wanted: &Format) -> nix::Result<Format> {
         }
     });
     let (width, height) = sizes.min_by_key(distance).ok_or(Errno::EINVAL)?;
+    if device.is_metadata() {
+        let planes = vec![PlaneFormat { stride: 0, size: METADATA_BYTES }];
+        return Ok(Format { fourcc, planes, ..Format::default() });
+    }
     let known = formats::from_fourcc(fourcc).ok_or(Errno::EINVAL)?;
     let asked = |at: usize| wanted.planes.get(at).map_or(0, |plane| plane.stride as usize);
     let plane = |stride, bytes| PlaneFormat { stride, size: number(bytes) + device.data_offset() };
@@ -113,6 +126,8 @@ impl Video for Node {
     }
 
     fn use_planar_queue(&mut self) {}
+
+    fn use_metadata_queue(&mut self) {}
 
     fn format_entry(&self, index: u32) -> nix::Result<FormatEntry> {
         let device = self.call(Call::EnumerateFormats)?;
@@ -166,8 +181,8 @@ impl Video for Node {
     }
 
     fn controls(&self, values: &mut [(u32, i64)]) -> Result<(), ControlRefusal> {
-        let refused = |index| move |errno| ControlRefusal { errno, index };
-        let device = self.call(Call::GetControls).map_err(refused(None))?;
+        let refused = |errno| ControlRefusal { errno, index: None };
+        let device = self.call(Call::GetControls).map_err(refused)?;
         for (index, (id, value)) in values.iter_mut().enumerate() {
             let found = device.values.iter().find(|known| known.0 == *id);
             *value = found.ok_or(ControlRefusal { errno: Errno::EINVAL, index: Some(index) })?.1;
@@ -176,12 +191,10 @@ impl Video for Node {
     }
 
     fn set_controls(&self, values: &mut [(u32, i64)]) -> Result<(), ControlRefusal> {
-        let refused = |index| move |errno| ControlRefusal { errno, index };
-        let mut device = self.call(Call::SetControls).map_err(refused(None))?;
-        for (index, (id, value)) in values.iter_mut().enumerate() {
-            let unknown = ControlRefusal { errno: Errno::EINVAL, index: Some(index) };
-            let known = device.model.controls.iter().find(|control| control.id == *id).ok_or(unknown)?;
-            *value = (*value).clamp(known.min, known.max);
+        let refused = |errno| ControlRefusal { errno, index: None };
+        let mut device = self.call(Call::SetControls).map_err(refused)?;
+        clamp(&device.model.controls, values)?;
+        for (id, value) in values {
             if let Some(now) = device.values.iter_mut().find(|known| known.0 == *id) {
                 now.1 = *value;
             }
@@ -233,6 +246,16 @@ impl Video for Node {
     fn set_priority(&self, _: u32) -> nix::Result<()> {
         self.call(Call::Priority).map(|_| ())
     }
+}
+
+/// Puts values into the ranges of their controls.
+pub(super) fn clamp(controls: &[Control], values: &mut [(u32, i64)]) -> Result<(), ControlRefusal> {
+    for (index, (id, value)) in values.iter_mut().enumerate() {
+        let unknown = ControlRefusal { errno: Errno::EINVAL, index: Some(index) };
+        let known = controls.iter().find(|control| control.id == *id).ok_or(unknown)?;
+        *value = (*value).clamp(known.min, known.max);
+    }
+    Ok(())
 }
 
 /// A node is a queue as well; `Video` asks for it.
