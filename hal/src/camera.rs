@@ -193,6 +193,19 @@ pub trait Camera: Send {
         Ok(Vec::new())
     }
 
+    /// Sets controls for one frame alone: the next that the device begins, of whose frames these are. Controls are as
+    /// before in the frame after it. The number that [`Frame::settings`] of this frame bears; it comes after the frames
+    /// that are on their way. Where more is asked for before, frames follow each other in the order of the calls. Not
+    /// delayed as [`Camera::set_controls`] is: the device sees to it.
+    ///
+    /// # Errors
+    /// [`Error::Unsupported`] for cameras that take no controls by the frame, and for controls that it does not have or
+    /// that cannot be set; [`Error::State`] when it is not configured; [`Error::Gone`]; [`Error::System`].
+    fn set_frame_controls(&mut self, _values: &[(u32, i64)]) -> Result<u64, Error> {
+        let reason = "it takes no controls for single frames".to_owned();
+        Err(Error::Unsupported { camera: self.info().id.clone(), reason })
+    }
+
     /// What is cropped, in samples; `None` for cameras that crop nothing.
     ///
     /// # Errors

@@ -39,10 +39,7 @@ pub fn list(root: &Path) -> Vec<Found> {
             let number = number(entry.file_name().to_str()?)?;
             let folder = entry.path();
             let label = fs::read_to_string(folder.join("name")).unwrap_or_default().trim().to_owned();
-            let event = fs::read_to_string(folder.join("uevent")).unwrap_or_default();
-            let usual = || Path::new("/dev").join(format!("video{number}"));
-            let path = device_name(&event).and_then(under_dev).unwrap_or_else(usual);
-            Some((number, Found { path, label }))
+            Some((number, Found { path: file_of(&folder)?, label }))
         })
         .collect();
     found.sort_by_key(|(number, _)| *number);
@@ -70,13 +67,48 @@ pub(crate) fn under_dev(name: &str) -> Option<PathBuf> {
     inside.then(|| Path::new("/dev").join(name))
 }
 
+/// The media device that a video node belongs to, under a sysfs mounted at `root`.
+pub fn media_of(root: &Path, video: &Path) -> Option<PathBuf> {
+    let device = device_folder(root, video)?.join("device");
+    let entries = fs::read_dir(device).ok()?.flatten();
+    let mut names: Vec<String> = entries.filter_map(|entry| entry.file_name().into_string().ok()).collect();
+    names.retain(|name| name.strip_prefix("media").is_some_and(is_number));
+    names.sort();
+    names.first().map(|name| Path::new("/dev").join(name))
+}
+
+/// The other video nodes of the device that a video node belongs to, by their numbers: metadata and other streams of the
+/// same camera.
+pub fn siblings(root: &Path, video: &Path) -> Vec<PathBuf> {
+    let Some(own) = device_folder(root, video) else { return Vec::new() };
+    let Ok(entries) = fs::read_dir(own.join("device/video4linux")) else { return Vec::new() };
+    let mut numbers: Vec<u32> =
+        entries.flatten().filter_map(|entry| number(entry.file_name().to_str()?)).collect();
+    numbers.sort_unstable();
+    let folders = numbers.into_iter().map(|number| root.join(format!("class/video4linux/video{number}")));
+    folders.filter(|folder| *folder != own).filter_map(|folder| file_of(&folder)).collect()
+}
+
+/// The folder of the class's device whose file this is.
+fn device_folder(root: &Path, video: &Path) -> Option<PathBuf> {
+    let entries = fs::read_dir(root.join("class/video4linux")).ok()?;
+    entries.flatten().map(|entry| entry.path()).find(|folder| file_of(folder).as_deref() == Some(video))
+}
+
+/// The device file of a folder of sysfs.
+fn file_of(folder: &Path) -> Option<PathBuf> {
+    let event = fs::read_to_string(folder.join("uevent")).unwrap_or_default();
+    let told = device_name(&event).and_then(under_dev);
+    told.or_else(|| under_dev(folder.file_name()?.to_str()?))
+}
+
 /// The number of a `video` node; `None` for sub-devices, radios and what else the class holds.
 fn number(name: &str) -> Option<u32> {
-    let digits = name.strip_prefix("video")?;
-    if digits.is_empty() || !digits.bytes().all(|digit| digit.is_ascii_digit()) {
-        return None;
-    }
-    digits.parse().ok()
+    name.strip_prefix("video").filter(|digits| is_number(digits))?.parse().ok()
+}
+
+fn is_number(text: &str) -> bool {
+    !text.is_empty() && text.bytes().all(|digit| digit.is_ascii_digit())
 }
 
 /// The device file under `/dev`, as the kernel names it.
@@ -123,6 +155,28 @@ mod tests {
         }
         let paths: Vec<_> = list(root.path()).into_iter().map(|found| found.path).collect();
         assert_eq!(paths, ["/dev/video0", "/dev/video1", "/dev/video2", "/dev/video3"].map(PathBuf::from));
+    }
+
+    #[test]
+    fn a_node_leads_to_its_media_device_and_to_the_other_nodes_of_its_camera() {
+        let root = tempfile::tempdir().unwrap();
+        for (video, camera) in
+            [("video0", "left"), ("video1", "left"), ("video2", "right"), ("video10", "left")]
+        {
+            device(root.path(), video, &[("uevent", &format!("DEVNAME={video}\n"))]);
+            let parent = root.path().join("devices").join(camera);
+            fs::create_dir_all(parent.join("video4linux").join(video)).unwrap();
+            let link = root.path().join("class/video4linux").join(video).join("device");
+            std::os::unix::fs::symlink(&parent, link).unwrap();
+        }
+        fs::create_dir_all(root.path().join("devices/left/media3")).unwrap();
+        fs::create_dir_all(root.path().join("devices/left/media_bus")).unwrap();
+        let of = |video: &str| media_of(root.path(), Path::new(video));
+        assert_eq!((of("/dev/video10"), of("/dev/video2")), (Some("/dev/media3".into()), None));
+        assert_eq!(of("/dev/video7"), None);
+        let siblings = |video: &str| siblings(root.path(), Path::new(video));
+        assert_eq!(siblings("/dev/video1"), [Path::new("/dev/video0"), Path::new("/dev/video10")]);
+        assert!(siblings("/dev/video2").is_empty() && siblings("/dev/null").is_empty());
     }
 
     #[test]

@@ -82,7 +82,7 @@ impl SlotPool {
             return None;
         }
         let lease = Lease { pool: Arc::downgrade(self), memories: Arc::clone(memories), slot, later };
-        Some(Frame { lease: Arc::new(lease), shot })
+        Some(Frame { lease: Arc::new(lease), shot, device_sequence: None, settings: None })
     }
 
     /// Moves the pictures of all frames that are out into memory of this process, so that the pool's own memory can go
@@ -166,6 +166,8 @@ impl Drop for Lease {
 pub struct Frame {
     lease: Arc<Lease>,
     shot: Shot,
+    device_sequence: Option<u32>,
+    settings: Option<u64>,
 }
 
 impl Frame {
@@ -182,6 +184,22 @@ impl Frame {
     /// What the device told of the frame.
     pub fn shot(&self) -> &Shot {
         &self.shot
+    }
+
+    /// The device's own number of the frame, which it also gives to metadata and statistics of the same frame; `None`
+    /// where the camera has none.
+    pub fn device_sequence(&self) -> Option<u32> {
+        self.device_sequence
+    }
+
+    /// The number that [`crate::Camera::set_frame_controls`] gave to the settings that this frame alone was made with.
+    pub fn settings(&self) -> Option<u64> {
+        self.settings
+    }
+
+    /// The same frame with what its device says of where it comes from.
+    pub(crate) fn of_device(self, sequence: u32, settings: Option<u64>) -> Self {
+        Self { device_sequence: Some(sequence), settings, ..self }
     }
 
     /// The slot that the frame lives in.

@@ -1,6 +1,6 @@
 //! A fake camera: its buffers, its frames and its time.
 
-use std::collections::VecDeque;
+use std::collections::{HashMap, VecDeque};
 use std::os::fd::OwnedFd;
 use std::time::Duration;
 
@@ -10,6 +10,7 @@ use v4l2r::bindings;
 use super::faults::{Call, Fault, Faults};
 use super::model::{Model, nearest};
 use super::picture::picture;
+use super::request::{Content, Holder, Way};
 use crate::kernel::{Event, Fill, Filled, Format, Fraction, MOST_PLANES, Memory, Rectangle};
 use crate::memory::Mapping;
 
@@ -57,6 +58,11 @@ pub(super) struct Device {
     frames: u64,
     starts: u32,
     pub(super) remaps: u32,
+    /// By the numbers of their files.
+    pub(super) requests: HashMap<u64, Content>,
+    pub(super) way: Way,
+    /// The numbers and controls of the frames that were made last.
+    pub(super) made: VecDeque<(u32, Vec<(u32, i64)>)>,
 }
 
 impl Device {
@@ -93,6 +99,9 @@ impl Device {
             frames: 0,
             starts: 0,
             remaps: 0,
+            requests: HashMap::new(),
+            way: Way::Unknown,
+            made: VecDeque::new(),
         }
     }
 
@@ -167,8 +176,15 @@ impl Device {
         (self.streaming, self.failed, self.stalled, self.ended) = (false, false, false, false);
         self.waiting.clear();
         self.filled.clear();
+        self.way = Way::Unknown;
         for slot in &mut self.slots {
             slot.queued = false;
+        }
+        for content in self.requests.values_mut() {
+            content.buffer = None;
+            if content.holder == Holder::Device {
+                content.holder = Holder::Done;
+            }
         }
     }
 
@@ -234,11 +250,31 @@ impl Device {
         }
         let taken = if lost { None } else { self.waiting.pop_front() };
         if let Some(index) = taken {
+            self.take_request(index);
             self.fill(index);
             let filled = self.describe(index, flags, bytes_used);
             self.filled.push_back(filled);
         }
         self.sequence = self.sequence.wrapping_add(1);
+    }
+
+    /// Does what the request of a buffer asks for, and remembers under which controls the frame is made.
+    fn take_request(&mut self, index: u32) {
+        const REMEMBERED: usize = 64;
+        let is_its =
+            |content: &&mut Content| content.holder == Holder::Device && content.buffer == Some(index);
+        if let Some(content) = self.requests.values_mut().find(is_its) {
+            content.holder = Holder::Done;
+            for (id, value) in std::mem::take(&mut content.values) {
+                if let Some(now) = self.values.iter_mut().find(|known| known.0 == id) {
+                    now.1 = value;
+                }
+            }
+        }
+        if self.made.len() == REMEMBERED {
+            self.made.pop_front();
+        }
+        self.made.push_back((self.sequence, self.values.clone()));
     }
 
     /// `bytes_used` is that of the last memory where it is not the whole.

@@ -64,6 +64,10 @@ pub enum Call {
     GetSelection,
     /// `VIDIOC_S_SELECTION`.
     SetSelection,
+    /// `MEDIA_IOC_REQUEST_ALLOC`.
+    AllocateRequest,
+    /// `MEDIA_REQUEST_IOC_QUEUE`.
+    QueueRequest,
     /// `VIDIOC_G_PRIORITY` and `VIDIOC_S_PRIORITY`.
     Priority,
 }

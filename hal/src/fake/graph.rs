@@ -5,9 +5,10 @@ use std::sync::{Arc, Mutex};
 
 use nix::errno::Errno;
 
-use super::lock;
+use super::request::FakeRequest;
+use super::{FakeCamera, lock};
 use crate::kernel::{
-    BusFormat, BusSize, Fraction, Link, Media, MediaInfo, Rectangle, Route, Subdevice, Topology,
+    BusFormat, BusSize, Fraction, Link, Media, MediaInfo, Rectangle, Request, Route, Subdevice, Topology,
 };
 
 /// An entity that hands on what it is given, except at pads that always have one format. Clones are the same entity.
@@ -87,12 +88,23 @@ impl Subdevice for FakePart {
 #[derive(Clone, Debug, Default)]
 pub struct FakeMedia {
     topology: Arc<Mutex<Topology>>,
+    /// The camera that takes its requests.
+    camera: Option<FakeCamera>,
 }
 
 impl FakeMedia {
     /// One with this graph.
     pub fn new(topology: Topology) -> Self {
-        Self { topology: Arc::new(Mutex::new(topology)) }
+        Self { topology: Arc::new(Mutex::new(topology)), camera: None }
+    }
+
+    /// That of a camera, which takes its requests.
+    pub fn of(camera: &FakeCamera) -> Self {
+        Self { camera: Some(camera.clone()), ..Self::default() }
+    }
+
+    pub(super) fn is_of(&self, camera: &FakeCamera) -> bool {
+        self.camera.as_ref().is_some_and(|own| Arc::ptr_eq(&own.device, &camera.device))
     }
 }
 
@@ -114,5 +126,10 @@ impl Media for FakeMedia {
         }
         known.flags = known.flags & !1 | u32::from(on);
         Ok(())
+    }
+
+    fn allocate_request(&self) -> nix::Result<Box<dyn Request>> {
+        let camera = self.camera.as_ref().ok_or(Errno::ENOTTY)?;
+        Ok(Box::new(FakeRequest::allocate(&camera.device)?))
     }
 }

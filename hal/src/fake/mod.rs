@@ -12,6 +12,7 @@ mod mutant;
 mod node;
 mod picture;
 mod queue;
+mod request;
 mod settings;
 mod subject;
 
@@ -20,6 +21,7 @@ pub use graph::{FakeMedia, FakePart};
 pub use model::Model;
 pub use mutant::{Call as NodeCall, CameraCalls, MutantCamera, MutantKernel, NodeCalls};
 pub use picture::picture;
+pub use request::Requests;
 pub use subject::subject;
 
 use std::collections::BTreeMap;
@@ -64,7 +66,12 @@ impl FakeKernel {
 
     /// Adds a media device.
     pub fn plug_media(&self, path: impl Into<PathBuf>, topology: Topology) {
-        lock(&self.media).insert(path.into(), FakeMedia::new(topology));
+        self.plug_device(path, FakeMedia::new(topology));
+    }
+
+    /// Adds a media device that is made already.
+    pub fn plug_device(&self, path: impl Into<PathBuf>, media: FakeMedia) {
+        lock(&self.media).insert(path.into(), media);
     }
 
     fn camera(&self, path: &Path) -> nix::Result<FakeCamera> {
@@ -82,6 +89,12 @@ impl Kernel for FakeKernel {
     fn media(&self, path: &Path) -> nix::Result<Box<dyn Media>> {
         let found = lock(&self.media).get(path).cloned().ok_or(Errno::ENOENT)?;
         Ok(Box::new(found))
+    }
+
+    fn media_of(&self, video: &Path) -> nix::Result<Box<dyn Media>> {
+        let camera = self.camera(video)?;
+        let media = lock(&self.media).values().find(|media| media.is_of(&camera)).cloned();
+        Ok(Box::new(media.ok_or(Errno::ENOENT)?))
     }
 
     fn subdevice(&self, path: &Path) -> nix::Result<Box<dyn Subdevice>> {
@@ -136,6 +149,15 @@ impl FakeCamera {
     /// How often a buffer was given other memory than it had before: what maps it for the device anew.
     pub fn remaps(&self) -> u32 {
         self.device().remaps()
+    }
+
+    /// The values of a control under which the last frames were made, with the device's numbers of those frames.
+    pub fn made_with(&self, control: u32) -> Vec<(u32, i64)> {
+        let device = self.device();
+        let of_frame = |(sequence, values): &(u32, Vec<(u32, i64)>)| {
+            values.iter().find(|(id, _)| *id == control).map(|(_, value)| (*sequence, *value))
+        };
+        device.made.iter().filter_map(of_frame).collect()
     }
 
     /// Lets time pass as if a program had slept: frames come or are lost.

@@ -3,6 +3,7 @@
 use nix::errno::Errno;
 use v4l2r::bindings;
 
+use super::request::Requests;
 use crate::format::{MOST_COLOR_PLANES, PixelFormat as HalFormat};
 use crate::kernel::{
     Control, ControlKind, Format, Fraction, Identity, MenuItem, PlaneFormat, Rectangle, SizeEntry,
@@ -32,6 +33,8 @@ pub struct Model {
     pub controls: Vec<Control>,
     /// The choices of those that are menus, by their numbers.
     pub menus: Vec<(u32, Vec<(u32, MenuItem)>)>,
+    /// Whether its buffers go to it in requests.
+    pub requests: Requests,
     /// `V4L2_EVENT_*` that it has.
     pub events: Vec<u32>,
     /// All frames are the same picture.
@@ -67,6 +70,7 @@ impl Model {
                 control(bindings::V4L2_CID_ANALOGUE_GAIN, "Analogue Gain", (0, 255, 0)),
             ],
             menus: Vec::new(),
+            requests: Requests::None,
             events: vec![
                 bindings::V4L2_EVENT_SOURCE_CHANGE,
                 bindings::V4L2_EVENT_EOS,
@@ -87,6 +91,17 @@ impl Model {
         let fourccs = [*b"NM12", *b"NM21", *b"NM16", *b"NM61", *b"YM12", *b"YM21", *b"YM16", *b"YM61"];
         let one_memory = [*b"NV12", *b"NV16", *b"YU12"];
         Self { fourccs: [&fourccs[..], &one_memory].concat(), ..Self::raw() }.planar()
+    }
+
+    /// A node that gives metadata beside another camera's frames.
+    pub fn metadata() -> Self {
+        let intervals = vec![Fraction { numerator: 1, denominator: 60 }];
+        let mut model = Self { fourccs: vec![*b"UVCH", *b"UVCM"], intervals, ..Self::raw() };
+        for capabilities in [&mut model.identity.capabilities, &mut model.identity.device_caps] {
+            *capabilities &= !bindings::V4L2_CAP_VIDEO_CAPTURE;
+            *capabilities |= bindings::V4L2_CAP_META_CAPTURE;
+        }
+        model
     }
 
     /// A camera that has whatever the conformance suite looks at: every known format, controls of every kind, all
@@ -117,6 +132,10 @@ impl Model {
         model
     }
 
+    pub(super) fn is_metadata(&self) -> bool {
+        self.identity.device_caps & bindings::V4L2_CAP_META_CAPTURE != 0
+    }
+
     /// Bytes before the picture in every memory.
     pub(super) fn offset(&self) -> u32 {
         let planar = self.identity.device_caps & bindings::V4L2_CAP_VIDEO_CAPTURE_MPLANE != 0;
@@ -143,6 +162,9 @@ fn control(id: u32, name: &str, (min, max, default): (i64, i64, i64)) -> Control
     Control { id, name: name.to_owned(), kind: ControlKind::Integer, min, max, step: 1, default, flags: 0 }
 }
 
+/// Bytes of a buffer of metadata.
+const METADATA_BYTES: u32 = 256;
+
 /// What a device makes of a format: the nearest of its own.
 pub(super) fn nearest(model: &Model, wanted: &Format) -> nix::Result<Format> {
     let known = model.fourccs.iter().map(|fourcc| u32::from_le_bytes(*fourcc));
@@ -158,6 +180,10 @@ pub(super) fn nearest(model: &Model, wanted: &Format) -> nix::Result<Format> {
         }
     });
     let (width, height) = sizes.min_by_key(distance).ok_or(Errno::EINVAL)?;
+    if model.is_metadata() {
+        let planes = vec![PlaneFormat { stride: 0, size: METADATA_BYTES }];
+        return Ok(Format { fourcc, planes, ..Format::default() });
+    }
     let known = formats::from_fourcc(fourcc).ok_or(Errno::EINVAL)?;
     let asked = |at: usize| wanted.planes.get(at).map_or(0, |plane| plane.stride as usize);
     let plane = |stride, bytes| PlaneFormat { stride, size: number(bytes) + model.offset() };

@@ -2,7 +2,7 @@
 //! What a call is not answered here it is passed on.
 
 use std::fmt;
-use std::os::fd::OwnedFd;
+use std::os::fd::{BorrowedFd, OwnedFd};
 use std::path::Path;
 use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, AtomicU32, Ordering};
@@ -15,8 +15,8 @@ use crate::control::{Control as CameraControl, MenuItem};
 use crate::error::Error;
 use crate::kernel::{
     Control, ControlRefusal, Event, Filled, Format, FormatEntry, Fraction, Grant, Identity, Import,
-    IntervalEntry, Kernel, Link, Media, MediaInfo, Memory, Queue, Ready, Rectangle, SizeEntry, Subdevice, Topology,
-    Video,
+    IntervalEntry, Kernel, Link, Media, MediaInfo, Memory, Queue, Ready, Rectangle, Request, SizeEntry,
+    Subdevice, Topology, Video,
 };
 
 /// A call that reached a mutant: what it stands before, and which of the opened files it is, counted from 1.
@@ -134,7 +134,9 @@ impl MutantKernel {
 impl Kernel for MutantKernel {
     fn video(&self, path: &Path) -> nix::Result<Box<dyn Video>> {
         let file = self.files.fetch_add(1, Ordering::Relaxed) + 1;
-        if let Some(refusal) = self.calls.open.as_ref().filter(|_| self.is_armed()).and_then(|open| open(file)) {
+        if let Some(refusal) =
+            self.calls.open.as_ref().filter(|_| self.is_armed()).and_then(|open| open(file))
+        {
             return Err(refusal);
         }
         let node = self.kernel.video(path)?;
@@ -143,6 +145,11 @@ impl Kernel for MutantKernel {
 
     fn media(&self, path: &Path) -> nix::Result<Box<dyn Media>> {
         let media = self.kernel.media(path)?;
+        Ok(Box::new(MutantMedia { media, kernel: self.clone() }))
+    }
+
+    fn media_of(&self, video: &Path) -> nix::Result<Box<dyn Media>> {
+        let media = self.kernel.media_of(video)?;
         Ok(Box::new(MutantMedia { media, kernel: self.clone() }))
     }
 
@@ -172,6 +179,10 @@ impl Media for MutantMedia {
 
     fn set_link(&self, link: &Link, on: bool) -> nix::Result<()> {
         self.media.set_link(link, on)
+    }
+
+    fn allocate_request(&self) -> nix::Result<Box<dyn Request>> {
+        self.media.allocate_request()
     }
 }
 
@@ -234,6 +245,22 @@ impl Queue for MutantNode {
         }
     }
 
+    fn set_controls_in(
+        &self,
+        request: BorrowedFd<'_>,
+        values: &mut [(u32, i64)],
+    ) -> Result<(), ControlRefusal> {
+        self.node.set_controls_in(request, values)
+    }
+
+    fn queue_in(&self, request: BorrowedFd<'_>, index: u32, imports: &[Import<'_>]) -> nix::Result<()> {
+        self.node.queue_in(request, index, imports)
+    }
+
+    fn contents(&self, index: u32, bytes: usize) -> nix::Result<Vec<u8>> {
+        self.node.contents(index, bytes)
+    }
+
     fn dequeue(&self, memory: Memory) -> nix::Result<Filled> {
         answer!(self, dequeue(memory), self.node.dequeue(memory))
     }
@@ -260,6 +287,10 @@ impl Queue for MutantNode {
 }
 
 impl Video for MutantNode {
+    fn use_metadata_queue(&mut self) {
+        self.node.use_metadata_queue();
+    }
+
     fn identity(&self) -> nix::Result<Identity> {
         answer!(self, identity(), self.node.identity())
     }
@@ -437,6 +468,10 @@ impl Camera for MutantCamera {
 
     fn set_controls(&mut self, values: &[(u32, i64)]) -> Result<Vec<i64>, Error> {
         acting!(self, set_controls, values.to_vec(), self.camera.set_controls(values))
+    }
+
+    fn set_frame_controls(&mut self, values: &[(u32, i64)]) -> Result<u64, Error> {
+        self.camera.set_frame_controls(values)
     }
 
     fn crop(&self) -> Result<Option<Crop>, Error> {

@@ -69,6 +69,8 @@ impl Video for Node {
 
     fn use_planar_queue(&mut self) {}
 
+    fn use_metadata_queue(&mut self) {}
+
     fn format_entry(&self, index: u32) -> nix::Result<FormatEntry> {
         let device = self.call(Call::EnumerateFormats)?;
         entry(&device.model.fourccs, index)

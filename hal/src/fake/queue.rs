@@ -1,6 +1,6 @@
 //! The buffer queue of a fake camera, with the kernel's own rules (`videobuf2`).
 
-use std::os::fd::OwnedFd;
+use std::os::fd::{BorrowedFd, OwnedFd};
 use std::os::unix::fs::MetadataExt;
 use std::path::Path;
 use std::time::Duration;
@@ -8,17 +8,23 @@ use std::time::Duration;
 use nix::errno::Errno;
 use nix::sys::memfd::{MFdFlags, memfd_create};
 use nix::sys::stat::fstat;
+use v4l2r::bindings;
 
 use super::device::{Device, Slot};
 use super::faults::Call;
 use super::node::Node;
-use crate::kernel::{Event, Filled, Grant, Import, Memory, Queue, Ready};
+use super::request::{self, Requests, Way};
+use crate::kernel::{ControlRefusal, Event, Filled, Grant, Import, Memory, Queue, Ready};
 use crate::machine::PROCFS;
+use crate::memory::Mapping;
 
 impl Queue for Node {
     fn request(&self, count: u32, memory: Memory, _: bool) -> nix::Result<Grant> {
         let mut device = self.call(if count == 0 { Call::FreeBuffers } else { Call::RequestBuffers })?;
-        let capabilities = device.model.buffer_capabilities;
+        let mut capabilities = device.model.buffer_capabilities;
+        if device.model.requests != Requests::None {
+            capabilities |= bindings::V4L2_BUF_CAP_SUPPORTS_REQUESTS;
+        }
         let grant = Grant { count: 0, capabilities };
         if device.owner.is_some_and(|owner| owner != self.file) || device.is_streaming() {
             return Err(Errno::EBUSY);
@@ -26,6 +32,8 @@ impl Queue for Node {
         if !grant.orphans() && device.slots.iter().any(is_shared) {
             return Err(Errno::EBUSY);
         }
+        // Buffers that were queued before the stream was on are taken back.
+        device.switch_off();
         device.slots.clear();
         if memory == Memory::Imported && !grant.imports() {
             return Err(Errno::EINVAL);
@@ -77,13 +85,55 @@ impl Queue for Node {
         if device.has_failed() {
             return Err(Errno::EIO);
         }
-        if device.slots.get(index as usize).is_none_or(|slot| slot.queued) {
-            return Err(Errno::EINVAL);
+        match (device.model.requests, device.way) {
+            (Requests::Required, _) => return Err(Errno::EBADR),
+            (_, Way::InRequests) => return Err(Errno::EBUSY),
+            _ => {}
         }
-        attach(&mut device, index, imports)?;
-        device.slots[index as usize].queued = true;
+        take(&mut device, index, imports)?;
+        device.way = Way::Direct;
         device.waiting.push_back(index);
         Ok(())
+    }
+
+    fn queue_in(&self, request: BorrowedFd<'_>, index: u32, imports: &[Import<'_>]) -> nix::Result<()> {
+        let mut device = self.call(Call::QueueBuffer)?;
+        if device.has_failed() {
+            return Err(Errno::EIO);
+        }
+        match (device.model.requests, device.way) {
+            (Requests::None, _) => return Err(Errno::EBADR),
+            (_, Way::Direct) => return Err(Errno::EBUSY),
+            _ => {}
+        }
+        if request::open(&mut device, request)?.buffer.is_some() {
+            return Err(Errno::EINVAL);
+        }
+        take(&mut device, index, imports)?;
+        device.way = Way::InRequests;
+        request::open(&mut device, request)?.buffer = Some(index);
+        Ok(())
+    }
+
+    fn set_controls_in(
+        &self,
+        request: BorrowedFd<'_>,
+        values: &mut [(u32, i64)],
+    ) -> Result<(), ControlRefusal> {
+        let refused = |errno| ControlRefusal { errno, index: None };
+        let mut device = self.call(Call::SetControls).map_err(refused)?;
+        device.settle(values)?;
+        request::open(&mut device, request).map_err(refused)?.values.extend_from_slice(values);
+        Ok(())
+    }
+
+    fn contents(&self, index: u32, bytes: usize) -> nix::Result<Vec<u8>> {
+        let device = self.call(Call::QueryBuffer)?;
+        let slot = device.slots.get(index as usize).ok_or(Errno::EINVAL)?;
+        let [(file, _)] = slot.memories.as_slice() else { return Err(Errno::EINVAL) };
+        let size = device.format.planes.first().map_or(0, |plane| plane.size as usize);
+        let mapping = Mapping::read_only(file, size).map_err(|_| Errno::ENOMEM)?;
+        Ok(mapping.bytes()[..bytes.min(size)].to_vec())
     }
 
     fn dequeue(&self, _: Memory) -> nix::Result<Filled> {
@@ -168,6 +218,16 @@ fn slot(memory: Memory, sizes: &[u32]) -> nix::Result<Slot> {
         Ok((file, inode))
     });
     Ok(Slot { memories: memories.collect::<nix::Result<_>>()?, queued: false })
+}
+
+/// Takes a buffer that the program has, with its memory.
+fn take(device: &mut Device, index: u32, imports: &[Import<'_>]) -> nix::Result<()> {
+    if device.slots.get(index as usize).is_none_or(|slot| slot.queued) {
+        return Err(Errno::EINVAL);
+    }
+    attach(device, index, imports)?;
+    device.slots[index as usize].queued = true;
+    Ok(())
 }
 
 /// Gives a buffer its memory, a piece for each plane.

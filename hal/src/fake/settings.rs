@@ -27,15 +27,21 @@ impl Device {
         file: u64,
         values: &mut [(u32, i64)],
     ) -> Result<(), ControlRefusal> {
-        for (index, (id, value)) in values.iter_mut().enumerate() {
-            let known = self.permitted(*id, bindings::V4L2_CTRL_FLAG_READ_ONLY, index)?;
-            *value = (*value).clamp(known.min, known.max);
-        }
+        self.settle(values)?;
         for (id, value) in values.iter() {
             let Some(now) = self.values.iter_mut().find(|known| known.0 == *id) else { continue };
             if std::mem::replace(&mut now.1, *value) != *value {
                 self.tell_change(file, *id, *value);
             }
+        }
+        Ok(())
+    }
+
+    /// Puts values into the ranges of their controls.
+    pub(super) fn settle(&self, values: &mut [(u32, i64)]) -> Result<(), ControlRefusal> {
+        for (index, (id, value)) in values.iter_mut().enumerate() {
+            let known = self.permitted(*id, bindings::V4L2_CTRL_FLAG_READ_ONLY, index)?;
+            *value = (*value).clamp(known.min, known.max);
         }
         Ok(())
     }

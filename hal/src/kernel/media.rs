@@ -1,6 +1,8 @@
 //! A media device: the parts of a camera and how they are linked.
 
 use std::fmt::Debug;
+use std::os::fd::BorrowedFd;
+use std::time::Duration;
 
 /// What a media device says that it is.
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
@@ -91,4 +93,35 @@ pub trait Media: Debug + Send {
     /// # Errors
     /// The kernel's errno; `EBUSY` while something streams.
     fn set_link(&self, link: &Link, on: bool) -> nix::Result<()>;
+
+    /// Makes a request, which is empty and belongs to this device.
+    ///
+    /// # Errors
+    /// The kernel's errno; `ENOTTY` from devices that know no requests.
+    fn allocate_request(&self) -> nix::Result<Box<dyn Request>>;
+}
+
+/// Controls and a buffer that a device takes together: the buffer is filled under these controls.
+/// <https://docs.kernel.org/userspace-api/media/mediactl/request-api.html>
+pub trait Request: Debug + Send {
+    /// The file that stands for it where controls and a buffer are put into it.
+    fn file(&self) -> BorrowedFd<'_>;
+
+    /// Gives it to the device.
+    ///
+    /// # Errors
+    /// The kernel's errno; `ENOENT` without a buffer in it, `EBUSY` when the device has it already.
+    fn queue(&self) -> nix::Result<()>;
+
+    /// Empties it, to be filled anew.
+    ///
+    /// # Errors
+    /// The kernel's errno; `EBUSY` while the device has it.
+    fn reinit(&self) -> nix::Result<()>;
+
+    /// Waits until the device is done with it, at most `timeout`; false when it is not done then.
+    ///
+    /// # Errors
+    /// The kernel's errno.
+    fn wait(&self, timeout: Duration) -> nix::Result<bool>;
 }

@@ -11,7 +11,7 @@ mod subdevice;
 mod video;
 
 pub use linux::Linux;
-pub use media::{Entity, Interface, Link, Media, MediaInfo, Pad, Topology};
+pub use media::{Entity, Interface, Link, Media, MediaInfo, Pad, Request, Topology};
 pub use queue::{Event, Fill, Filled, Grant, Import, MOST_PLANES, Memory, Queue, Ready};
 pub use subdevice::{BusFormat, BusSize, Route, Subdevice};
 pub use video::{
@@ -36,6 +36,12 @@ pub trait Kernel: Debug + Send + Sync {
     /// # Errors
     /// The kernel's errno.
     fn media(&self, path: &Path) -> nix::Result<Box<dyn Media>>;
+
+    /// Opens the media device that a video node belongs to.
+    ///
+    /// # Errors
+    /// The kernel's errno; `ENOENT` for nodes that belong to none.
+    fn media_of(&self, video: &Path) -> nix::Result<Box<dyn Media>>;
 
     /// Opens a sub-device, `/dev/v4l-subdev*`.
     ///

@@ -6,6 +6,8 @@ use std::time::Duration;
 
 use v4l2r::bindings;
 
+use super::video::ControlRefusal;
+
 /// Whose memory the buffers of a queue are.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum Memory {
@@ -38,6 +40,11 @@ impl Grant {
     /// Buffers can be freed while somebody still maps them.
     pub fn orphans(self) -> bool {
         self.has(bindings::V4L2_BUF_CAP_SUPPORTS_ORPHANED_BUFS)
+    }
+
+    /// Buffers can be parts of requests ([`Queue::queue_in`]).
+    pub fn requests(self) -> bool {
+        self.has(bindings::V4L2_BUF_CAP_SUPPORTS_REQUESTS)
     }
 
     /// Single buffers can be taken out of the queue ([`Queue::remove`]).
@@ -173,6 +180,28 @@ pub trait Queue {
     /// # Errors
     /// The kernel's errno.
     fn queue(&self, index: u32, imports: &[Import<'_>]) -> nix::Result<()>;
+
+    /// Puts values of controls into a request: they take effect with its buffer.
+    ///
+    /// # Errors
+    /// The refusal.
+    fn set_controls_in(
+        &self,
+        request: BorrowedFd<'_>,
+        values: &mut [(u32, i64)],
+    ) -> Result<(), ControlRefusal>;
+
+    /// The same as a part of a request, which goes to the device when it is queued itself.
+    ///
+    /// # Errors
+    /// The kernel's errno; `EBUSY` when other buffers went to the device without requests.
+    fn queue_in(&self, request: BorrowedFd<'_>, index: u32, imports: &[Import<'_>]) -> nix::Result<()>;
+
+    /// A copy of the first bytes of a buffer of the driver; for small ones that cannot be exported.
+    ///
+    /// # Errors
+    /// The kernel's errno.
+    fn contents(&self, index: u32, bytes: usize) -> nix::Result<Vec<u8>>;
 
     /// Takes a filled buffer from the device, if one is there.
     ///

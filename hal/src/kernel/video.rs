@@ -187,6 +187,9 @@ pub trait Video: Queue + Debug + Send {
     /// Chooses the multi-planar queue for all later calls; a node starts with the single-planar one.
     fn use_planar_queue(&mut self);
 
+    /// Chooses the metadata queue for all later calls; its formats have a fourcc and a single plane's size, no more.
+    fn use_metadata_queue(&mut self);
+
     /// The `index`th pixel format.
     ///
     /// # Errors

@@ -33,6 +33,9 @@ impl Media for Switches {
         self.made.borrow_mut().push((self.graph.pad_name(link.source), on));
         Ok(())
     }
+    fn allocate_request(&self) -> nix::Result<Box<dyn crate::kernel::Request>> {
+        Err(Errno::ENOTTY)
+    }
 }
 
 fn board() -> (Graph, Path) {
@@ -48,6 +51,11 @@ fn parts(path: &Path, change: impl Fn(u32) -> Part) -> HashMap<u32, Part> {
     let all: Vec<u32> = steps(path).iter().map(|step| step.entity).collect();
     // The last one is a video node.
     all[..all.len() - 1].iter().map(|entity| (*entity, change(*entity))).collect()
+}
+
+/// Parts that hand everything on, but for one whose pad always has this format.
+fn parts_with_fixed(path: &Path, fixed: u32, pad: u32, format: BusFormat) -> HashMap<u32, Part> {
+    parts(path, |entity| if entity == fixed { Part::with_fixed(pad, format) } else { Part::default() })
 }
 
 fn opened<'a>(parts: &'a HashMap<u32, Part>) -> impl Fn(u32) -> Option<&'a dyn Subdevice> {
@@ -71,13 +79,7 @@ fn the_sensors_format_is_handed_on_to_the_end() {
 fn a_part_that_changes_the_format_at_its_output_hands_on_the_change() {
     let (graph, path) = board();
     let isp = graph.named("rkisp1_isp").unwrap().id;
-    let parts =
-        parts(
-            &path,
-            |entity| {
-                if entity == isp { Part::with_fixed(2, format(YUYV, 632)) } else { Part::default() }
-            },
-        );
+    let parts = parts_with_fixed(&path, isp, 2, format(YUYV, 632));
     let end = propagate(&graph, &path, format(RGGB10, 640), opened(&parts)).unwrap();
     assert_eq!((end.code, end.width), (YUYV, 632));
 }
@@ -86,13 +88,7 @@ fn a_part_that_changes_the_format_at_its_output_hands_on_the_change() {
 fn pads_that_do_not_match_are_named_with_both_formats() {
     let (graph, path) = board();
     let isp = graph.named("rkisp1_isp").unwrap().id;
-    let parts =
-        parts(
-            &path,
-            |entity| {
-                if entity == isp { Part::with_fixed(0, format(RGGB10, 800)) } else { Part::default() }
-            },
-        );
+    let parts = parts_with_fixed(&path, isp, 0, format(RGGB10, 800));
     let error = propagate(&graph, &path, format(RGGB10, 640), opened(&parts)).unwrap_err().to_string();
     let told = r#""imx219 4-0010":0 gives 0x300f 640x480, and "rkisp1_isp":0 takes 0x300f 800x480"#;
     assert!(error.contains(told), "{error}");

@@ -24,6 +24,14 @@ impl Mapping {
         Ok(Self::ReadOnly(map))
     }
 
+    /// A buffer of a device, `len` bytes from `offset` of its file: the driver refuses what is not exactly one buffer.
+    pub(crate) fn of_device(file: &impl AsFd, offset: u64, len: usize) -> io::Result<Self> {
+        // SAFETY: the kernel checks offset and length against the buffer, whose pages stay for as long as they are
+        // mapped. The caller looks only at buffers that the device gave back (DQBUF) and keeps no bytes of the mapping.
+        let map = unsafe { MmapOptions::new().offset(offset).len(len).map(file.as_fd().as_raw_fd()) }?;
+        Ok(Self::ReadOnly(map))
+    }
+
     pub(crate) fn read_write(file: &impl AsFd, len: usize) -> io::Result<Self> {
         check_len(file, len)?;
         // SAFETY: as above; `Buffer` holds the mapping in a lock, so that a writer in this process is alone.

@@ -1,7 +1,7 @@
 //! The media controller: <https://docs.kernel.org/userspace-api/media/mediactl/media-funcs.html>.
 #![allow(unsafe_code)]
 
-use std::os::fd::BorrowedFd;
+use std::os::fd::{BorrowedFd, FromRawFd, OwnedFd};
 
 use nix::errno::Errno;
 
@@ -199,6 +199,27 @@ fn get_topology(file: BorrowedFd<'_>, argument: &mut RawTopology) -> nix::Result
     unsafe { super::raw(file, code!(both, b'|', 4, RawTopology), argument) }.map(|_| ())
 }
 
+/// `MEDIA_IOC_REQUEST_ALLOC`: a request that nobody else owns.
+pub(crate) fn allocate_request(file: BorrowedFd<'_>) -> nix::Result<OwnedFd> {
+    let mut request: i32 = -1;
+    // SAFETY: the argument is an `int`, which the kernel writes.
+    unsafe { super::raw(file, code!(read, b'|', 5, i32), &mut request) }?;
+    // SAFETY: after success it is a new file descriptor, made for this call.
+    Ok(unsafe { OwnedFd::from_raw_fd(request) })
+}
+
+/// `MEDIA_REQUEST_IOC_QUEUE`.
+pub(crate) fn queue_request(request: BorrowedFd<'_>) -> nix::Result<()> {
+    // SAFETY: this ioctl reads no argument.
+    unsafe { super::raw(request, nix::request_code_none!(b'|', 0x80), &mut ()) }.map(|_| ())
+}
+
+/// `MEDIA_REQUEST_IOC_REINIT`.
+pub(crate) fn reinit_request(request: BorrowedFd<'_>) -> nix::Result<()> {
+    // SAFETY: this ioctl reads no argument.
+    unsafe { super::raw(request, nix::request_code_none!(b'|', 0x81), &mut ()) }.map(|_| ())
+}
+
 #[cfg(test)]
 mod tests {
     use super::*;
@@ -226,11 +247,17 @@ mod tests {
         assert_eq!(code!(both, b'|', 0, DeviceInfo), 0xc100_7c00);
         assert_eq!(code!(both, b'|', 3, LinkDescription), 0xc034_7c03);
         assert_eq!(code!(both, b'|', 4, RawTopology), 0xc048_7c04);
+        assert_eq!(code!(read, b'|', 5, i32), 0x8004_7c05);
+        assert_eq!(nix::request_code_none!(b'|', 0x80), 0x7c80);
+        assert_eq!(nix::request_code_none!(b'|', 0x81), 0x7c81);
     }
 
     #[test]
     fn a_file_that_is_no_media_device_says_so() {
         let file = std::fs::File::open("/dev/null").unwrap();
         assert_eq!(topology(std::os::fd::AsFd::as_fd(&file)).unwrap_err(), Errno::ENOTTY);
+        assert_eq!(allocate_request(std::os::fd::AsFd::as_fd(&file)).unwrap_err(), Errno::ENOTTY);
+        assert_eq!(queue_request(std::os::fd::AsFd::as_fd(&file)), Err(Errno::ENOTTY));
+        assert_eq!(reinit_request(std::os::fd::AsFd::as_fd(&file)), Err(Errno::ENOTTY));
     }
 }

@@ -1,7 +1,7 @@
 //! V4L2 video nodes: <https://docs.kernel.org/userspace-api/media/v4l/user-func.html>.
 #![allow(unsafe_code)]
 
-use std::os::fd::{BorrowedFd, FromRawFd, OwnedFd};
+use std::os::fd::{AsRawFd, BorrowedFd, FromRawFd, OwnedFd};
 
 use nix::errno::Errno;
 use v4l2r::bindings::{
@@ -113,11 +113,13 @@ pub(crate) fn export_buffer(file: BorrowedFd<'_>, argument: &mut v4l2_exportbuff
 
 /// What to do with control values.
 #[derive(Clone, Copy, Debug)]
-pub(crate) enum ControlCall {
+pub(crate) enum ControlCall<'a> {
     /// `VIDIOC_G_EXT_CTRLS`.
     Get,
     /// `VIDIOC_S_EXT_CTRLS`.
     Set,
+    /// `VIDIOC_S_EXT_CTRLS` on a request.
+    SetIn(BorrowedFd<'a>),
 }
 
 /// A refused call on several controls.
@@ -131,7 +133,7 @@ pub(crate) struct ControlRefusal {
 /// Gets or sets the current values of controls of integer kind (`id`, value): no strings, no arrays.
 pub(crate) fn control_values(
     file: BorrowedFd<'_>,
-    call: ControlCall,
+    call: ControlCall<'_>,
     values: &mut [(u32, i64)],
     wide: impl Fn(u32) -> bool,
 ) -> Result<(), ControlRefusal> {
@@ -150,10 +152,14 @@ pub(crate) fn control_values(
         .collect();
     let code = match call {
         ControlCall::Get => code!(both, b'V', 71, v4l2_ext_controls),
-        ControlCall::Set => code!(both, b'V', 72, v4l2_ext_controls),
+        ControlCall::Set | ControlCall::SetIn(_) => code!(both, b'V', 72, v4l2_ext_controls),
     };
     let mut argument =
         v4l2_ext_controls { count, controls: controls.as_mut_ptr(), error_idx: count, ..Default::default() };
+    if let ControlCall::SetIn(request) = call {
+        argument.__bindgen_anon_1.which = bindings::V4L2_CTRL_WHICH_REQUEST_VAL;
+        argument.request_fd = request.as_raw_fd();
+    }
     // SAFETY: `controls` is a live array of `count` controls. None of them has a size, so that the kernel refuses those
     // whose values lie behind an address (strings, arrays) before it follows one.
     let answer = unsafe { super::raw(file, code, &mut argument) };
@@ -190,6 +196,19 @@ pub(crate) fn pixels(format: &v4l2_format) -> (v4l2_pix_format, u32) {
     // SAFETY: as above.
     let encoding = unsafe { pixels.__bindgen_anon_1.ycbcr_enc };
     (pixels, encoding)
+}
+
+/// The format of a metadata queue: its fourcc and the bytes of a buffer.
+pub(crate) fn metadata_format(format: &v4l2_format) -> (u32, u32) {
+    // SAFETY: plain integers over bytes that began as zeros, as above.
+    let found = unsafe { format.fmt.meta };
+    (found.dataformat, found.buffersize)
+}
+
+/// Where a buffer of a single-planar queue begins in its device's memory; for `V4L2_MEMORY_MMAP`.
+pub(crate) fn buffer_offset(buffer: &v4l2_buffer) -> u64 {
+    // SAFETY: plain integers over bytes that began as zeros, as above.
+    u64::from(unsafe { buffer.m.offset })
 }
 
 /// The format of a multi-planar queue and its Y'CbCr encoding.

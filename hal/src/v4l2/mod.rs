@@ -8,10 +8,13 @@ mod buffers;
 mod controls;
 pub(crate) mod formats;
 mod layout;
+mod metadata;
 mod modes;
 mod node;
 mod policy;
+mod requests;
 mod sequence;
+mod settings;
 mod slots;
 mod stream;
 
@@ -22,10 +25,12 @@ use crate::camera::{Camera, CameraInfo, Crop, Dequeued, Mode, Sensor, StreamConf
 use crate::control::{Control, MenuItem};
 use crate::error::Error;
 use crate::frame::SlotPool;
-use crate::kernel::{ControlRefusal, Format, Kernel, Linux, Memory, PlaneFormat, Rectangle, Video};
+use crate::kernel::{ControlRefusal, Format, Kernel, Linux, Media, Memory, PlaneFormat, Rectangle, Video};
 use crate::memory::{self, Source};
 use layout::Layout;
+pub use metadata::{Metadata, MetadataNode, Pairing};
 use policy::{Fault, Operation, Verdict};
+use requests::REQUESTS_ONLY;
 use slots::Plan;
 use stream::Stream;
 
@@ -58,6 +63,10 @@ pub struct V4l2Camera {
     orphans: bool,
     /// Where the memory of frames comes from; `None` is the driver.
     source: Option<Source>,
+    /// The media device that it belongs to.
+    media: Option<Box<dyn Media>>,
+    /// Buffers go to the device in requests where it takes them.
+    requests: bool,
     /// Colour planes get memories of their own where the device has both.
     separate: bool,
 }
@@ -101,7 +110,17 @@ impl V4l2Camera {
             // Most cameras have neither; one that is gone says so at its next call.
             let _ = controls::watch(&*node, what);
         }
-        Ok(Self { node, info, stream: None, allocated: false, orphans: false, source: None, separate: false })
+        Ok(Self {
+            node,
+            info,
+            stream: None,
+            allocated: false,
+            orphans: false,
+            source: None,
+            media: kernel.media_of(path).ok(),
+            requests: false,
+            separate: false,
+        })
     }
 
     /// Sets how this program stands against others that have the same device open.
@@ -198,7 +217,11 @@ impl V4l2Camera {
             colorimetry: layout.colorimetry,
         };
         let layout = Layout { interval: frame_interval, ..layout };
-        self.stream = Some(Stream::new(layout, SlotPool::with_memories(buffers), memory, fewest));
+        let mut stream = Stream::new(layout, SlotPool::with_memories(buffers), memory, fewest);
+        if self.requests && granted.requests() {
+            stream.use_requests(self.allocate_requests(granted.count)?);
+        }
+        self.stream = Some(stream);
         Ok(config)
     }
 
@@ -282,7 +305,16 @@ impl Camera for V4l2Camera {
         self.node
             .set_controls(&mut made)
             .map_err(|refusal| self.controls_refused(Operation::SetControls, refusal, &ids))?;
+        if let Some(settings) = self.stream.as_mut().and_then(Stream::settings) {
+            for (id, value) in &made {
+                settings.update_usual(*id, *value);
+            }
+        }
         Ok(made.into_iter().map(|(_, value)| value).collect())
+    }
+
+    fn set_frame_controls(&mut self, values: &[(u32, i64)]) -> Result<u64, Error> {
+        self.ask_for_frame(values)
     }
 
     fn crop(&self) -> Result<Option<Crop>, Error> {
@@ -305,7 +337,15 @@ impl Camera for V4l2Camera {
         match &mut self.stream {
             None => Err(self.misused("start", "it is not configured")),
             Some(stream) if stream.streaming() => Err(self.misused("start", "it streams already")),
-            Some(stream) => stream.start(&*self.node).map_err(|fault| self.error(fault)),
+            Some(stream) => {
+                let started = stream.start(&*self.node);
+                match started {
+                    Err(fault) if fault == REQUESTS_ONLY && self.media.is_some() => {
+                        self.start_with_requests()
+                    }
+                    started => started.map_err(|fault| self.error(fault)),
+                }
+            }
         }
     }
 
@@ -324,7 +364,14 @@ impl Camera for V4l2Camera {
 
     fn stop(&mut self) -> Result<(), Error> {
         match &mut self.stream {
-            Some(stream) => stream.stop(&*self.node).map_err(|fault| self.error(fault)),
+            Some(stream) => {
+                let was_on = stream.streaming();
+                let stopped = stream.stop(&*self.node);
+                if was_on && stopped.is_ok() {
+                    self.end_settings();
+                }
+                stopped.map_err(|fault| self.error(fault))
+            }
             None => Ok(()),
         }
     }

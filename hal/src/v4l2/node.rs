@@ -10,16 +10,35 @@ use crate::kernel::{Identity, Kernel, Video};
 
 /// Opens a device file; refuses what is no streaming capture device.
 pub(super) fn open(kernel: &dyn Kernel, path: &Path) -> Result<(Box<dyn Video>, Identity), Error> {
-    let camera = path.display().to_string();
-    let refused = |operation| move |errno| policy::error(&path.display().to_string(), operation, errno);
-    let mut node = kernel.video(path).map_err(refused(Operation::Open))?;
-    let identity = node.identity().map_err(refused(Operation::QueryCapabilities))?;
+    let (mut node, identity) = identify(kernel, path)?;
     match capture_queue(identity.capabilities, identity.device_caps) {
         Ok(Planarity::Single) => {}
         Ok(Planarity::Multi) => node.use_planar_queue(),
-        Err(reason) => return Err(Error::Unsupported { camera, reason: reason.to_owned() }),
+        Err(reason) => return Err(unsupported(path, reason)),
     }
     Ok((node, identity))
+}
+
+/// Opens a device file that gives metadata.
+pub(super) fn open_metadata(kernel: &dyn Kernel, path: &Path) -> Result<Box<dyn Video>, Error> {
+    let (mut node, identity) = identify(kernel, path)?;
+    let wanted = bindings::V4L2_CAP_META_CAPTURE | bindings::V4L2_CAP_STREAMING;
+    if capabilities(identity.capabilities, identity.device_caps) & wanted != wanted {
+        return Err(unsupported(path, "it streams no metadata (no V4L2_CAP_META_CAPTURE)"));
+    }
+    node.use_metadata_queue();
+    Ok(node)
+}
+
+fn identify(kernel: &dyn Kernel, path: &Path) -> Result<(Box<dyn Video>, Identity), Error> {
+    let refused = |operation| move |errno| policy::error(&path.display().to_string(), operation, errno);
+    let node = kernel.video(path).map_err(refused(Operation::Open))?;
+    let identity = node.identity().map_err(refused(Operation::QueryCapabilities))?;
+    Ok((node, identity))
+}
+
+fn unsupported(path: &Path, reason: &str) -> Error {
+    Error::Unsupported { camera: path.display().to_string(), reason: reason.to_owned() }
 }
 
 /// Which queue pictures come from.
@@ -29,10 +48,14 @@ enum Planarity {
     Multi,
 }
 
+/// What this file can: old drivers tell what the physical device can do, new ones also what this one file of it can.
+fn capabilities(capabilities: u32, device_caps: u32) -> u32 {
+    if capabilities & bindings::V4L2_CAP_DEVICE_CAPS == 0 { capabilities } else { device_caps }
+}
+
 /// The queue that pictures come from, or why there is none.
 fn capture_queue(capabilities: u32, device_caps: u32) -> Result<Planarity, &'static str> {
-    // Old drivers tell what the physical device can do, new ones also what this one file of it can.
-    let can = if capabilities & bindings::V4L2_CAP_DEVICE_CAPS == 0 { capabilities } else { device_caps };
+    let can = self::capabilities(capabilities, device_caps);
     let queue = if can & bindings::V4L2_CAP_VIDEO_CAPTURE_MPLANE != 0 {
         Planarity::Multi
     } else if can & bindings::V4L2_CAP_VIDEO_CAPTURE != 0 {

@@ -15,6 +15,7 @@ pub(super) enum Operation {
     EnumerateFormats,
     EnumerateSizes,
     EnumerateIntervals,
+    GetFormat,
     TryFormat,
     SetFormat,
     SetInterval,
@@ -35,6 +36,8 @@ pub(super) enum Operation {
     SetSelection,
     Subscribe,
     SetPriority,
+    AllocateRequest,
+    QueueRequest,
 }
 
 impl Operation {
@@ -46,6 +49,7 @@ impl Operation {
             Self::EnumerateFormats => "VIDIOC_ENUM_FMT",
             Self::EnumerateSizes => "VIDIOC_ENUM_FRAMESIZES",
             Self::EnumerateIntervals => "VIDIOC_ENUM_FRAMEINTERVALS",
+            Self::GetFormat => "VIDIOC_G_FMT",
             Self::TryFormat => "VIDIOC_TRY_FMT",
             Self::SetFormat => "VIDIOC_S_FMT",
             Self::SetInterval => "VIDIOC_S_PARM",
@@ -66,6 +70,8 @@ impl Operation {
             Self::SetSelection => "VIDIOC_S_SELECTION",
             Self::Subscribe => "VIDIOC_SUBSCRIBE_EVENT",
             Self::SetPriority => "VIDIOC_S_PRIORITY",
+            Self::AllocateRequest => "MEDIA_IOC_REQUEST_ALLOC",
+            Self::QueueRequest => "MEDIA_REQUEST_IOC_QUEUE",
         }
     }
 }
@@ -141,10 +147,16 @@ pub(super) fn judge(operation: Operation, errno: Errno) -> Verdict {
         (Op::ExportBuffer, Errno::ENOTTY | Errno::EINVAL) => {
             Verdict::Lacking("its driver cannot export buffers as DMA-bufs (VIDIOC_EXPBUF)")
         }
+        (Op::QueueBuffer, Errno::EBADR) => Verdict::Lacking(
+            "its driver takes buffers in requests only, and no media device of it that gives requests was found",
+        ),
+        (Op::AllocateRequest, Errno::ENOTTY) => Verdict::Lacking("its media device gives no requests"),
         (Op::DequeueBuffer, Errno::EAGAIN) => Verdict::Again,
         (Op::Wait, Errno::ETIMEDOUT) => Verdict::Silent,
         // EPIPE is the end of a stream (a buffer with the LAST flag went before it): off and on again is what revives it.
-        (Op::DequeueBuffer, Errno::EIO | Errno::EPIPE) | (Op::QueueBuffer, Errno::EIO) => Verdict::Restart,
+        (Op::DequeueBuffer, Errno::EIO | Errno::EPIPE) | (Op::QueueBuffer | Op::QueueRequest, Errno::EIO) => {
+            Verdict::Restart
+        }
         (Op::StreamOn, Errno::EPIPE) => Verdict::Failed(
             " (formats along the media pipeline do not match; compare its pads with media-ctl -p)",
         ),
@@ -189,12 +201,13 @@ mod tests {
     use super::*;
     use crate::error::ErrorKind;
 
-    const ALL: [Operation; 25] = [
+    const ALL: [Operation; 28] = [
         Operation::Open,
         Operation::QueryCapabilities,
         Operation::EnumerateFormats,
         Operation::EnumerateSizes,
         Operation::EnumerateIntervals,
+        Operation::GetFormat,
         Operation::TryFormat,
         Operation::SetFormat,
         Operation::SetInterval,
@@ -215,6 +228,8 @@ mod tests {
         Operation::SetSelection,
         Operation::Subscribe,
         Operation::SetPriority,
+        Operation::AllocateRequest,
+        Operation::QueueRequest,
     ];
 
     #[test]

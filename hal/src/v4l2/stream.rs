@@ -12,9 +12,10 @@ use super::buffers::with_imports;
 use super::layout::Layout;
 use super::policy::{Fault, Operation, Verdict};
 use super::sequence::Sequence;
+use super::settings::{Load, Settings};
 use crate::camera::Dequeued;
 use crate::frame::SlotPool;
-use crate::kernel::{Filled, Memory, Queue, Ready};
+use crate::kernel::{Filled, Memory, Queue, Ready, Request};
 use crate::memory::{Access, Buffer};
 
 /// Where a slot is.
@@ -38,6 +39,11 @@ pub(super) struct Stream {
     memory: Memory,
     /// The queue was restarted, and no good frame came since.
     restarted: bool,
+    /// One for each slot, where buffers go to the device in requests; else none.
+    requests: Vec<Box<dyn Request>>,
+    settings: Settings,
+    /// What went to the device with each slot.
+    loads: Vec<Load>,
     /// When the device last gave anything, or was last found to have nothing to fill.
     heard: Duration,
 }
@@ -59,8 +65,22 @@ impl Stream {
             streaming: false,
             memory,
             restarted: false,
+            requests: Vec::new(),
+            settings: Settings::default(),
+            loads: Vec::new(),
             heard: Duration::ZERO,
         }
+    }
+
+    /// Lets buffers go to the device in these requests, one for each slot, from the next start on.
+    pub(super) fn use_requests(&mut self, requests: Vec<Box<dyn Request>>) {
+        self.loads = vec![Load::default(); requests.len()];
+        self.requests = requests;
+    }
+
+    /// The settings of the next frames; `None` for a stream without requests.
+    pub(super) fn settings(&mut self) -> Option<&mut Settings> {
+        (!self.requests.is_empty()).then_some(&mut self.settings)
     }
 
     pub(super) fn pool(&self) -> &SlotPool {
@@ -162,6 +182,8 @@ impl Stream {
         });
         match frame {
             Ok(frame) => {
+                let settings = self.loads.get(filled.index as usize).and_then(|load| load.number);
+                let frame = frame.of_device(filled.sequence, settings);
                 self.slots[filled.index as usize] = Slot::Lent;
                 self.restarted = false;
                 Some(Dequeued::Frame(frame))
@@ -242,17 +264,57 @@ impl Stream {
     /// Queues every idle slot it can; the last refusal, if there was one.
     fn queue_idle(&mut self, queue: &dyn Queue) -> Result<(), Fault> {
         let mut result = Ok(());
-        for (index, slot) in (0u32..).zip(&mut self.slots) {
-            if *slot == Slot::Idle {
-                match queue_slot(queue, index, self.pool.memories(index), self.memory) {
+        for index in 0..self.slots.len() {
+            if self.slots[index] == Slot::Idle {
+                match self.queue_slot(queue, index) {
                     // Somebody still reads or writes it; it is offered again with the next call.
                     Ok(false) => {}
-                    Ok(true) => *slot = Slot::Queued,
-                    Err(errno) => result = Err(Fault { operation: Operation::QueueBuffer, errno }),
+                    Ok(true) => self.slots[index] = Slot::Queued,
+                    Err(fault) => result = Err(fault),
                 }
             }
         }
         result
+    }
+
+    /// Gives a slot to the device; false when others are not done with its memory. V4L2 knows no fences.
+    fn queue_slot(&mut self, queue: &dyn Queue, slot: usize) -> Result<bool, Fault> {
+        let index = u32::try_from(slot).unwrap_or(u32::MAX);
+        let memories = self.pool.memories(index);
+        if self.memory == Memory::Imported && memories.iter().any(is_busy) {
+            return Ok(false);
+        }
+        let imported = memories.iter().filter(|_| self.memory == Memory::Imported);
+        let Some(request) = self.requests.get(slot) else {
+            return with_imports(imported, |imports| queue.queue(index, imports))
+                .map(|()| true)
+                .map_err(|errno| Fault { operation: Operation::QueueBuffer, errno });
+        };
+        match request.reinit() {
+            Ok(()) => {}
+            // The buffer came back and the request is about to.
+            Err(Errno::EBUSY) => return Ok(false),
+            Err(errno) => return Err(Fault { operation: Operation::QueueRequest, errno }),
+        }
+        let load = self.settings.next();
+        let mut values = load.values();
+        if !values.is_empty() {
+            // Refused values are those of a control that became inactive or went: the frame is made without.
+            let _ = queue.set_controls_in(request.file(), &mut values);
+        }
+        let queued = with_imports(imported, |imports| queue.queue_in(request.file(), index, imports))
+            .map_err(|errno| Fault { operation: Operation::QueueBuffer, errno })
+            .and_then(|()| {
+                request.queue().map_err(|errno| Fault { operation: Operation::QueueRequest, errno })
+            });
+        if queued.is_err() {
+            // Emptied, it lets the buffer go.
+            let _ = request.reinit();
+        } else {
+            self.settings.sent(&load);
+            self.loads[slot] = load;
+        }
+        queued.map(|()| true)
     }
 
     fn take_back(&mut self) {
@@ -264,9 +326,12 @@ impl Stream {
     }
 
     fn unqueue(&mut self) {
-        for slot in self.slots.iter_mut().filter(|slot| **slot == Slot::Queued) {
+        let mut unfilled = Vec::new();
+        for (index, slot) in self.slots.iter_mut().enumerate().filter(|(_, slot)| **slot == Slot::Queued) {
             *slot = Slot::Idle;
+            unfilled.extend(self.loads.get_mut(index).map(std::mem::take));
         }
+        self.settings.interrupted(unfilled);
     }
 
     fn queued(&self) -> usize {
@@ -274,19 +339,10 @@ impl Stream {
     }
 }
 
-/// Gives a slot to the device; false when others are not done with its memory. V4L2 knows no fences.
-fn queue_slot(queue: &dyn Queue, index: u32, memories: &[Buffer], memory: Memory) -> nix::Result<bool> {
-    if memory == Memory::Driver {
-        return queue.queue(index, &[]).map(|()| true);
-    }
-    let is_busy = |buffer: &Buffer| {
-        let fence = buffer.fence(Access::Write).unwrap_or(None);
-        fence.is_some_and(|fence| !fence.wait(Duration::ZERO))
-    };
-    if memories.iter().any(is_busy) {
-        return Ok(false);
-    }
-    with_imports(memories.iter(), |imports| queue.queue(index, imports)).map(|()| true)
+/// Whether others are not done with a memory.
+fn is_busy(buffer: &Buffer) -> bool {
+    let fence = buffer.fence(Access::Write).unwrap_or(None);
+    fence.is_some_and(|fence| !fence.wait(Duration::ZERO))
 }
 
 #[cfg(test)]

@@ -1,6 +1,6 @@
 use std::cell::RefCell;
 use std::collections::VecDeque;
-use std::os::fd::OwnedFd;
+use std::os::fd::{BorrowedFd, OwnedFd};
 use std::time::Instant;
 
 use proptest::prelude::*;
@@ -10,7 +10,7 @@ use super::super::layout::Part;
 use super::*;
 use crate::format::{CfaPattern, Packing, RawFormat};
 use crate::frame::Frame;
-use crate::kernel::{Event, Fill, Grant, Import, MOST_PLANES};
+use crate::kernel::{ControlRefusal, Event, Fill, Grant, Import, MOST_PLANES};
 use crate::memory::Buffer;
 
 const SLOTS: u32 = 4;
@@ -89,6 +89,18 @@ impl Queue for Script {
         assert!(!inner.queued.contains(&index), "slot {index} was queued twice");
         inner.queued.push_back(index);
         Ok(())
+    }
+
+    fn queue_in(&self, _: BorrowedFd<'_>, _: u32, _: &[Import<'_>]) -> nix::Result<()> {
+        Err(Errno::EINVAL)
+    }
+
+    fn set_controls_in(&self, _: BorrowedFd<'_>, _: &mut [(u32, i64)]) -> Result<(), ControlRefusal> {
+        Err(ControlRefusal { errno: Errno::EINVAL, index: None })
+    }
+
+    fn contents(&self, _: u32, _: usize) -> nix::Result<Vec<u8>> {
+        Err(Errno::EINVAL)
     }
 
     fn dequeue(&self, _: Memory) -> nix::Result<Filled> {

@@ -8,6 +8,7 @@
 // The helpers of the tests fail as tests do.
 #![allow(clippy::unwrap_used, clippy::panic, clippy::print_stdout)]
 
+mod beside;
 mod memory;
 mod pictures;
 mod planes;

@@ -2,9 +2,13 @@
 
 use std::collections::HashMap;
 use std::fs::File;
-use std::os::fd::AsFd;
+use std::os::fd::{AsFd, BorrowedFd, OwnedFd};
+use std::time::Duration;
 
-use crate::kernel::{Entity, Interface, Link, Media, MediaInfo, Pad, Topology};
+use nix::errno::Errno;
+use nix::poll::{PollFd, PollFlags, PollTimeout, poll};
+
+use crate::kernel::{self, Entity, Interface, Link, Media, MediaInfo, Pad, Topology};
 use crate::uapi::{media, text};
 
 /// Bits of a link's flags that say what it connects.
@@ -43,6 +47,41 @@ impl Media for Device {
         let flags = if on { link.flags | ENABLED } else { link.flags & !ENABLED };
         let mut description = media::LinkDescription::new(pad(link.source), pad(link.sink), flags);
         media::set_up_link(self.file.as_fd(), &mut description)
+    }
+
+    fn allocate_request(&self) -> nix::Result<Box<dyn kernel::Request>> {
+        let file = media::allocate_request(self.file.as_fd())?;
+        Ok(Box::new(Request { file }))
+    }
+}
+
+#[derive(Debug)]
+struct Request {
+    file: OwnedFd,
+}
+
+impl kernel::Request for Request {
+    fn file(&self) -> BorrowedFd<'_> {
+        self.file.as_fd()
+    }
+
+    fn queue(&self) -> nix::Result<()> {
+        media::queue_request(self.file.as_fd())
+    }
+
+    fn reinit(&self) -> nix::Result<()> {
+        media::reinit_request(self.file.as_fd())
+    }
+
+    fn wait(&self, timeout: Duration) -> nix::Result<bool> {
+        let millis = i32::try_from(timeout.as_nanos().div_ceil(1_000_000)).unwrap_or(i32::MAX);
+        // A request that is done is an exceptional condition of its file.
+        let mut polled = [PollFd::new(self.file.as_fd(), PollFlags::POLLPRI)];
+        match poll(&mut polled, PollTimeout::try_from(millis).unwrap_or(PollTimeout::MAX)) {
+            Ok(_) => Ok(polled[0].revents().is_some_and(|events| events.contains(PollFlags::POLLPRI))),
+            Err(Errno::EINTR) => Ok(false),
+            Err(errno) => Err(errno),
+        }
     }
 }
 

@@ -12,6 +12,8 @@ use std::path::Path;
 use nix::errno::Errno;
 use nix::fcntl::OFlag;
 
+use crate::discovery;
+
 use super::{Kernel, Media, Subdevice, Video};
 
 /// The kernel's major number for video devices and their sub-devices.
@@ -29,6 +31,11 @@ impl Kernel for Linux {
 
     fn media(&self, path: &Path) -> nix::Result<Box<dyn Media>> {
         Ok(Box::new(media::Device::new(open(path)?)))
+    }
+
+    fn media_of(&self, video: &Path) -> nix::Result<Box<dyn Media>> {
+        let media = discovery::media_of(Path::new(discovery::SYSFS), video).ok_or(Errno::ENOENT)?;
+        self.media(&media)
     }
 
     fn subdevice(&self, path: &Path) -> nix::Result<Box<dyn Subdevice>> {
@@ -70,6 +77,7 @@ mod tests {
         assert_eq!(refusal("/dev/no-such-camera"), Errno::ENOENT);
         assert_eq!(refusal("/dev/null/video0"), Errno::ENOTDIR);
         assert_eq!(Linux.subdevice(Path::new("/dev/null")).map(|_| ()).unwrap_err(), Errno::ENOTTY);
+        assert_eq!(Linux.media_of(Path::new("/dev/null")).map(|_| ()).unwrap_err(), Errno::ENOENT);
         assert_eq!(Linux.media(Path::new("/dev/no-such-media")).map(|_| ()).unwrap_err(), Errno::ENOENT);
     }
 }

@@ -1,8 +1,9 @@
 //! Buffer queues of the real kernel.
 
-use std::os::fd::{AsFd, AsRawFd, OwnedFd};
+use std::os::fd::{AsFd, AsRawFd, BorrowedFd, OwnedFd};
 use std::time::Duration;
 
+use nix::errno::Errno;
 use nix::poll::{PollFd, PollFlags, PollTimeout, poll};
 use nix::time::{ClockId, clock_gettime};
 use v4l2r::bindings::{
@@ -10,7 +11,8 @@ use v4l2r::bindings::{
 };
 
 use super::video::Node;
-use crate::kernel::{Event, Fill, Filled, Grant, Import, MOST_PLANES, Memory, Queue, Ready};
+use crate::kernel::{ControlRefusal, Event, Fill, Filled, Grant, Import, MOST_PLANES, Memory, Queue, Ready};
+use crate::memory::Mapping;
 use crate::uapi::video::{self as raw, BufferCall, Planes};
 
 impl Node {
@@ -18,7 +20,13 @@ impl Node {
         v4l2_buffer { index, type_: self.queue, memory: code(memory), ..Default::default() }
     }
 
-    fn hand_over(&self, call: BufferCall, index: u32, imports: &[Import<'_>]) -> nix::Result<()> {
+    fn hand_over(
+        &self,
+        call: BufferCall,
+        index: u32,
+        imports: &[Import<'_>],
+        request: Option<BorrowedFd<'_>>,
+    ) -> nix::Result<()> {
         let memory = if imports.is_empty() { Memory::Driver } else { Memory::Imported };
         let mut buffer = self.buffer(index, memory);
         let mut planes = Planes::default();
@@ -29,6 +37,10 @@ impl Node {
         if let (false, Some(import)) = (self.planar(), imports.first()) {
             buffer.length = planes[0].length;
             buffer.m.fd = import.file.as_raw_fd();
+        }
+        if let Some(request) = request {
+            buffer.flags = bindings::V4L2_BUF_FLAG_REQUEST_FD;
+            buffer.__bindgen_anon_1.request_fd = request.as_raw_fd();
         }
         self.buffer_call(call, &mut buffer, &mut planes)
     }
@@ -81,11 +93,35 @@ impl Queue for Node {
     }
 
     fn prepare(&self, index: u32, imports: &[Import<'_>]) -> nix::Result<()> {
-        self.hand_over(BufferCall::Prepare, index, imports)
+        self.hand_over(BufferCall::Prepare, index, imports, None)
     }
 
     fn queue(&self, index: u32, imports: &[Import<'_>]) -> nix::Result<()> {
-        self.hand_over(BufferCall::Queue, index, imports)
+        self.hand_over(BufferCall::Queue, index, imports, None)
+    }
+
+    fn queue_in(&self, request: BorrowedFd<'_>, index: u32, imports: &[Import<'_>]) -> nix::Result<()> {
+        self.hand_over(BufferCall::Queue, index, imports, Some(request))
+    }
+
+    fn set_controls_in(
+        &self,
+        request: BorrowedFd<'_>,
+        values: &mut [(u32, i64)],
+    ) -> Result<(), ControlRefusal> {
+        self.control_call(raw::ControlCall::SetIn(request), values)
+    }
+
+    fn contents(&self, index: u32, bytes: usize) -> nix::Result<Vec<u8>> {
+        if self.planar() {
+            return Err(Errno::EINVAL);
+        }
+        let mut buffer = self.buffer(index, Memory::Driver);
+        self.buffer_call(BufferCall::Query, &mut buffer, &mut Planes::default())?;
+        let wanted = bytes.min(buffer.length as usize);
+        let mapping = Mapping::of_device(&self.file, raw::buffer_offset(&buffer), buffer.length as usize)
+            .map_err(|error| error.raw_os_error().map_or(Errno::UnknownErrno, Errno::from_raw))?;
+        Ok(mapping.bytes()[..wanted].to_vec())
     }
 
     fn dequeue(&self, memory: Memory) -> nix::Result<Filled> {

@@ -5,8 +5,8 @@ use std::os::fd::AsFd;
 
 use v4l2r::bindings::{
     self, v4l2_capability, v4l2_captureparm, v4l2_event_subscription, v4l2_fmtdesc, v4l2_format, v4l2_fract,
-    v4l2_frmivalenum, v4l2_frmsizeenum, v4l2_pix_format, v4l2_pix_format_mplane, v4l2_plane_pix_format,
-    v4l2_query_ext_ctrl, v4l2_querymenu, v4l2_rect, v4l2_selection, v4l2_streamparm,
+    v4l2_frmivalenum, v4l2_frmsizeenum, v4l2_meta_format, v4l2_pix_format, v4l2_pix_format_mplane,
+    v4l2_plane_pix_format, v4l2_query_ext_ctrl, v4l2_querymenu, v4l2_rect, v4l2_selection, v4l2_streamparm,
 };
 
 use crate::kernel::{
@@ -34,6 +34,30 @@ impl Node {
         self.queue == bindings::v4l2_buf_type_V4L2_BUF_TYPE_VIDEO_CAPTURE_MPLANE
     }
 
+    fn metadata(&self) -> bool {
+        self.queue == bindings::v4l2_buf_type_V4L2_BUF_TYPE_META_CAPTURE
+    }
+
+    /// A format as the kernel writes it, of the queue in use.
+    fn wanted(&self, wanted: &Format) -> v4l2_format {
+        if self.metadata() {
+            let mut format = v4l2_format { type_: self.queue, ..Default::default() };
+            let buffersize = wanted.planes.first().map_or(0, |plane| plane.size);
+            format.fmt.meta =
+                v4l2_meta_format { dataformat: wanted.fourcc, buffersize, ..Default::default() };
+            return format;
+        }
+        wanted_format(wanted, self.queue, self.planar())
+    }
+
+    fn read(&self, format: &v4l2_format) -> Format {
+        if self.metadata() {
+            let (fourcc, size) = raw::metadata_format(format);
+            return Format { fourcc, planes: vec![PlaneFormat { stride: 0, size }], ..Format::default() };
+        }
+        read_format(format, self.planar())
+    }
+
     /// Whether a control has values of 64 bits; what cannot be asked has not.
     fn is_wide(&self, id: u32) -> bool {
         let mut query = v4l2_query_ext_ctrl { id, ..Default::default() };
@@ -41,7 +65,11 @@ impl Node {
             && query.type_ == bindings::v4l2_ctrl_type_V4L2_CTRL_TYPE_INTEGER64
     }
 
-    fn control_call(&self, call: raw::ControlCall, values: &mut [(u32, i64)]) -> Result<(), ControlRefusal> {
+    pub(super) fn control_call(
+        &self,
+        call: raw::ControlCall<'_>,
+        values: &mut [(u32, i64)],
+    ) -> Result<(), ControlRefusal> {
         let count = values.len();
         raw::control_values(self.file.as_fd(), call, values, |id| self.is_wide(id)).map_err(|refusal| {
             let index = usize::try_from(refusal.index).ok().filter(|index| *index < count);
@@ -65,6 +93,10 @@ impl Video for Node {
 
     fn use_planar_queue(&mut self) {
         self.queue = bindings::v4l2_buf_type_V4L2_BUF_TYPE_VIDEO_CAPTURE_MPLANE;
+    }
+
+    fn use_metadata_queue(&mut self) {
+        self.queue = bindings::v4l2_buf_type_V4L2_BUF_TYPE_META_CAPTURE;
     }
 
     fn format_entry(&self, index: u32) -> nix::Result<FormatEntry> {
@@ -102,19 +134,19 @@ impl Video for Node {
     fn format(&self) -> nix::Result<Format> {
         let mut format = v4l2_format { type_: self.queue, ..Default::default() };
         raw::get_format(self.file.as_fd(), &mut format)?;
-        Ok(read_format(&format, self.planar()))
+        Ok(self.read(&format))
     }
 
     fn try_format(&self, wanted: &Format) -> nix::Result<Format> {
-        let mut format = wanted_format(wanted, self.queue, self.planar());
+        let mut format = self.wanted(wanted);
         raw::try_format(self.file.as_fd(), &mut format)?;
-        Ok(read_format(&format, self.planar()))
+        Ok(self.read(&format))
     }
 
     fn set_format(&self, wanted: &Format) -> nix::Result<Format> {
-        let mut format = wanted_format(wanted, self.queue, self.planar());
+        let mut format = self.wanted(wanted);
         raw::set_format(self.file.as_fd(), &mut format)?;
-        Ok(read_format(&format, self.planar()))
+        Ok(self.read(&format))
     }
 
     fn set_interval(&self, wanted: Option<Fraction>) -> nix::Result<Option<Fraction>> {
