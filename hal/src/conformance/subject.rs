@@ -208,6 +208,11 @@ impl Subject {
         &self.name
     }
 
+    /// What makes it do wrong, where something does.
+    pub fn faults(&self) -> Option<Arc<dyn FaultSource>> {
+        self.faults.clone()
+    }
+
     /// The same device seen through another camera.
     #[must_use]
     pub fn with_camera(

@@ -3,20 +3,49 @@
 // The helpers of the tests fail as tests do.
 #![allow(clippy::unwrap_used, clippy::panic, clippy::print_stdout)]
 
+mod camera_mutants;
+mod node_mutants;
+mod other_mutants;
+
+use std::collections::BTreeSet;
 use std::path::Path;
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 use std::time::Duration;
 
-use latent_hal::conformance::{Effort, Finding, Report, Subject, Suite, Verdict};
-use latent_hal::fake::{self, FakeKernel, Model};
+use latent_hal::conformance::{self, Effort, Finding, Progress, Report, Subject, Suite, Verdict};
+use latent_hal::fake::{self, CameraCalls, FakeKernel, Model, MutantCamera, MutantKernel, NodeCalls};
 use latent_hal::kernel::{Entity, Interface, Kernel, Link, Pad, Topology};
+use latent_hal::v4l2::V4l2Camera;
+use latent_hal::{Camera, CameraInfo, Error};
 
 const PATH: &str = "/dev/video0";
+
+/// What no device of these tests can lack, with the reason.
+const NOT_HERE: [(&str, &str); 1] = [(
+    "leaks.copies.none",
+    "counts page faults in memory of /dev/udmabuf; tests/v4l2_device has its mutant, on a kernel with cameras",
+)];
 
 /// Files, mappings and memory of the process are counted: one suite at a time.
 fn turn() -> MutexGuard<'static, ()> {
     static TURN: Mutex<()> = Mutex::new(());
     TURN.lock().unwrap_or_else(PoisonError::into_inner)
+}
+
+static RUNNING: Mutex<&str> = Mutex::new("");
+
+/// Whether this check is the one that runs now.
+fn is_running(check: &str) -> bool {
+    *RUNNING.lock().unwrap() == check
+}
+
+/// A memory mapping of a file.
+fn map(file: &std::fs::File) -> memmap2::Mmap {
+    // SAFETY: the file is a memfd of this process that nobody shortens or writes.
+    #[allow(unsafe_code)]
+    unsafe {
+        memmap2::Mmap::map(file).unwrap()
+    }
 }
 
 fn suite() -> Suite {
@@ -34,41 +63,148 @@ fn graph() -> Topology {
     }
 }
 
-/// A complete fake camera with its media device, seen through `kernel`.
-fn device(model: &Model, kernel: impl Fn(FakeKernel) -> Arc<dyn Kernel>) -> (FakeKernel, Subject) {
+/// A fake camera with its media device, seen through a kernel.
+fn device(model: &Model, kernel: impl FnOnce(FakeKernel) -> Arc<dyn Kernel>) -> Subject {
     let fake = FakeKernel::default();
     fake.plug(PATH, model.clone());
     fake.plug_media("/dev/media0", graph());
     let seen = kernel(fake.clone());
     let subject = fake::subject(&fake, Arc::clone(&seen), Path::new(PATH), model).unwrap();
-    (fake, subject.with_media(seen, "/dev/media0"))
+    subject.with_media(seen, "/dev/media0")
 }
 
 fn run(subject: &Subject) -> Report {
-    suite().run(subject, &mut |_| {})
+    let report = suite().run(subject, &mut |progress| {
+        if let Progress::Began(check, ..) = progress {
+            *RUNNING.lock().unwrap() = check.id;
+        }
+    });
+    *RUNNING.lock().unwrap() = "";
+    report
 }
 
-fn of<'a>(report: &'a Report, verdict: Verdict) -> Vec<&'a Finding> {
+fn of(report: &Report, verdict: Verdict) -> Vec<&Finding> {
     report.findings.iter().filter(|finding| finding.verdict == verdict).collect()
 }
 
-fn print(report: &Report) {
-    for finding in report.findings.iter().filter(|finding| finding.verdict != Verdict::Pass) {
-        println!("{} {}: {} {:?}", finding.verdict, finding.id, finding.detail, finding.location);
+/// A device that lacks just what a check requires.
+struct Mutant {
+    check: &'static str,
+    subject: Box<dyn FnOnce() -> Subject>,
+}
+
+impl Mutant {
+    /// One whose kernel answers some calls wrongly.
+    fn node(check: &'static str, model: Model, set: impl Fn(&mut NodeCalls) + 'static) -> Self {
+        let subject = move || {
+            let mut calls = NodeCalls::default();
+            set(&mut calls);
+            let mut armed = None;
+            let subject = device(&model, |fake| {
+                let kernel = MutantKernel::new(Arc::new(fake), calls);
+                armed = Some(kernel.clone());
+                Arc::new(kernel)
+            });
+            armed.unwrap().arm();
+            subject
+        };
+        Self { check, subject: Box::new(subject) }
+    }
+
+    /// One whose camera is another one.
+    fn camera(
+        check: &'static str,
+        model: Model,
+        change: impl Fn(Box<dyn Camera>) -> Result<Box<dyn Camera>, Error> + Send + Sync + 'static,
+    ) -> Self {
+        let subject = move || {
+            let mut kernel = None;
+            let subject = device(&model, |fake| {
+                kernel = Some(fake.clone());
+                Arc::new(fake)
+            });
+            let kernel = kernel.unwrap();
+            subject.with_camera(move || change(Box::new(V4l2Camera::open_on(&kernel, Path::new(PATH))?)))
+        };
+        Self { check, subject: Box::new(subject) }
+    }
+
+    /// One of which more is wrong than its calls.
+    fn subject(check: &'static str, model: Model, change: impl FnOnce(Subject) -> Subject + 'static) -> Self {
+        Self { check, subject: Box::new(move || change(device(&model, |fake| Arc::new(fake)))) }
+    }
+
+    /// A camera by whose id another one is opened.
+    fn reopened(check: &'static str) -> Self {
+        let subject = || {
+            let fake = FakeKernel::default();
+            fake.plug(PATH, Model::complete());
+            Subject::camera("a camera with an id of another", move || {
+                let camera: Box<dyn Camera> = Box::new(V4l2Camera::open_on(&fake, Path::new(PATH))?);
+                let id = "virtual:size=16x16,seed=1".to_owned();
+                let info = Some(CameraInfo { id, path: None, ..camera.info().clone() });
+                Ok(Box::new(MutantCamera::new(camera, CameraCalls { info, ..CameraCalls::default() })))
+            })
+        };
+        Self { check, subject: Box::new(subject) }
     }
 }
 
 #[test]
 fn devices_that_are_as_they_must_be_fail_nothing() {
     let _turn = turn();
+    let root = tempfile::tempdir().unwrap();
+    let roots = other_mutants::machine(root.path());
+    let still = Model { still: true, ..Model::complete() };
+    let mut passed = BTreeSet::new();
     for model in
-        [Model::complete(), Model::complete().planar(), Model::usb(), Model::raw(), Model::separate()]
+        [Model::complete(), still, Model::complete().planar(), Model::usb(), Model::raw(), Model::separate()]
     {
-        let (_fake, subject) = device(&model, |fake| Arc::new(fake));
-        let begun = std::time::Instant::now();
+        let subject = device(&model, |fake| Arc::new(fake)).with_roots(roots.clone());
         let report = run(&subject);
-        print(&report);
-        println!("{:?}", begun.elapsed());
         assert_eq!(of(&report, Verdict::Fail), Vec::<&Finding>::new());
+        passed.extend(of(&report, Verdict::Pass).iter().map(|finding| finding.id));
     }
+    let simulated = Subject::simulated("size=32x24,fps=200".parse().unwrap()).unwrap();
+    let report = run(&simulated);
+    assert_eq!(of(&report, Verdict::Fail), Vec::<&Finding>::new());
+    passed.extend(of(&report, Verdict::Pass).iter().map(|finding| finding.id));
+    let never: Vec<_> =
+        conformance::all().iter().map(|check| check.id).filter(|id| !passed.contains(id)).collect();
+    assert_eq!(never, NOT_HERE.map(|(id, _)| id), "a check that passes on no device says nothing");
+}
+
+#[test]
+fn each_check_fails_on_the_device_that_lacks_its_property_and_no_other_check_does() {
+    let _turn = turn();
+    let mut mutants = node_mutants::all();
+    mutants.extend(camera_mutants::all());
+    mutants.extend(other_mutants::all());
+    let only = std::env::var("LATENT_TEST_MUTANT").ok();
+    let checks: Vec<&str> = conformance::all().iter().map(|check| check.id).collect();
+    let have: Vec<&str> = mutants.iter().map(|mutant| mutant.check).collect();
+    let mut wrong = Vec::new();
+    for id in checks.iter().filter(|id| !have.contains(id) && !NOT_HERE.iter().any(|(other, _)| other == *id))
+    {
+        wrong.push(format!("{id} has no mutant"));
+    }
+    for Mutant { check, subject } in mutants {
+        if only.as_ref().is_some_and(|only| !check.starts_with(only)) {
+            continue;
+        }
+        let report = run(&subject());
+        let failed: Vec<String> = of(&report, Verdict::Fail)
+            .iter()
+            .map(|finding| format!("{} ({})", finding.id, finding.detail))
+            .collect();
+        if failed.len() != 1 || !failed[0].starts_with(check) {
+            let verdict = report.findings.iter().find(|finding| finding.id == check);
+            let own = verdict.map(|finding| format!("{} {}", finding.verdict, finding.detail));
+            wrong.push(format!("the mutant of {check} ({own:?}) fails {failed:?}"));
+        }
+    }
+    for folder in other_mutants::KEPT.lock().unwrap().drain(..) {
+        std::fs::remove_dir_all(folder).unwrap();
+    }
+    assert!(wrong.is_empty(), "{}", wrong.join("\n"));
 }
