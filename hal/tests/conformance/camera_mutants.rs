@@ -136,22 +136,17 @@ fn cameras() -> Vec<Mutant> {
                 config.frame_interval = Some(Duration::from_millis(1));
             }
         }),
-        on("camera.configure.again", |calls, _, _| {
-            let started = Arc::new(Mutex::new(false));
-            let starting = Arc::clone(&started);
-            calls.start = Some(Box::new(move |camera, ()| {
-                *starting.lock().unwrap() = true;
-                camera.start()
-            }));
+        on("contract.configure.again", |calls, _, _| {
+            let life = following(calls);
             calls.configure = Some(Box::new(move |camera, request| {
-                if *started.lock().unwrap() {
+                if *life.lock().unwrap() == Life::Stopped {
                     Err(system("VIDIOC_S_FMT"))
                 } else {
                     camera.configure(&request)
                 }
             }));
         }),
-        on("camera.modes.stream", |calls, _, _| {
+        on("contract.modes.stream", |calls, _, _| {
             let configured = Arc::new(Mutex::new(None));
             let streaming = Arc::clone(&configured);
             calls.configure = Some(Box::new(move |camera, request| {
@@ -191,7 +186,15 @@ fn following(calls: &mut CameraCalls) -> Arc<Mutex<Life>> {
     calls.configure =
         Some(Box::new(move |camera, request| camera.configure(&request).inspect(|_| configured())));
     calls.start = Some(Box::new(move |camera, ()| camera.start().inspect(|()| streaming())));
-    calls.stop = Some(Box::new(move |camera, ()| camera.stop().inspect(|()| stopped())));
+    let streamed = Arc::clone(&life);
+    calls.stop = Some(Box::new(move |camera, ()| {
+        let was_on = *streamed.lock().unwrap() == Life::Streaming;
+        camera.stop().inspect(|()| {
+            if was_on {
+                stopped()
+            }
+        })
+    }));
     life
 }
 
@@ -356,7 +359,7 @@ impl Out {
             if let Some(buffer) = pool.buffer(frame.slot()).or(pool.buffer(0)) {
                 let mut bytes = buffer.write().unwrap();
                 let end = bytes.len().min(64);
-                bytes[..end].iter_mut().for_each(|byte| *byte = !*byte);
+                bytes[..end].iter_mut().for_each(|byte| *byte = byte.wrapping_add(1));
             }
         }
     }
@@ -404,7 +407,11 @@ pub(super) fn counterfeits(
     mut change: impl FnMut(&mut Shot, &mut Vec<u8>, u64) + Send + 'static,
 ) -> Out {
     let out = Out::default();
-    let kept = out.clone();
+    let (kept, stopping) = (out.clone(), out.clone());
+    calls.stop = Some(Box::new(move |camera, ()| {
+        stopping.sweep();
+        camera.stop()
+    }));
     let mut before = 0;
     calls.dequeue = Some(Box::new(move |camera, timeout| {
         kept.sweep();
@@ -432,6 +439,11 @@ fn shot(check: &'static str, change: fn(&mut Shot, u64)) -> Mutant {
 fn slot(check: &'static str, change: fn(u32) -> u32) -> Mutant {
     on(check, move |calls, _, _| {
         let out = Out::default();
+        let stopping = out.clone();
+        calls.stop = Some(Box::new(move |camera, ()| {
+            stopping.sweep();
+            camera.stop()
+        }));
         calls.dequeue = Some(Box::new(move |camera, timeout| {
             out.sweep();
             Ok(match camera.dequeue(timeout)? {
@@ -575,7 +587,8 @@ fn pictures() -> Vec<Mutant> {
     }));
     all.push(before("content.frame.still", Model { still: true, ..Model::complete() }, |calls, _, _| {
         counterfeits(calls, |shot, bytes, _| {
-            if shot.sequence == 1 {
+            let raw = !bytes.starts_with(&[0xff, 0xd8]);
+            if shot.sequence == 1 && raw {
                 bytes[7] ^= 1;
             }
         });
@@ -597,7 +610,10 @@ fn controls() -> Vec<Mutant> {
     };
     vec![
         on("controls.effect.brighter", |calls, _, _| {
-            calls.set_controls = Some(Box::new(|_, values| {
+            calls.set_controls = Some(Box::new(|camera, values| {
+                if values.iter().any(|(id, _)| *id != BRIGHTNESS) {
+                    return camera.set_controls(&values);
+                }
                 Ok(values.into_iter().map(|(_, value)| value.clamp(0, 255)).collect())
             }));
         }),
@@ -607,6 +623,9 @@ fn controls() -> Vec<Mutant> {
             let pending = Arc::new(Mutex::new(None));
             let setting = Arc::clone(&pending);
             calls.set_controls = Some(Box::new(move |camera, values| {
+                if values.iter().any(|(id, _)| *id != BRIGHTNESS) {
+                    return camera.set_controls(&values);
+                }
                 let made = values.iter().map(|(_, value)| (*value).clamp(0, 255)).collect();
                 let default = values.first().is_some_and(|(_, value)| *value == 128);
                 if default {

@@ -142,7 +142,7 @@ impl Mutant {
             Subject::camera("a camera with an id of another", move || {
                 let camera: Box<dyn Camera> = Box::new(V4l2Camera::open_on(&fake, Path::new(PATH))?);
                 let id = "virtual:size=16x16,seed=1".to_owned();
-                let info = Some(CameraInfo { id, path: None, ..camera.info().clone() });
+                let info = Some(CameraInfo { id, ..camera.info().clone() });
                 Ok(Box::new(MutantCamera::new(camera, CameraCalls { info, ..CameraCalls::default() })))
             })
         };
@@ -166,7 +166,9 @@ fn devices_that_are_as_they_must_be_fail_nothing() {
         passed.extend(of(&report, Verdict::Pass).iter().map(|finding| finding.id));
     }
     let simulated = Subject::simulated("size=32x24,fps=200".parse().unwrap()).unwrap();
-    let report = run(&simulated);
+    // What it has that the others have not; its time is the machine's, which tests do not depend on.
+    let suite = Suite { filters: vec!["camera".to_owned(), "contract".to_owned()], ..suite() };
+    let report = suite.run(&simulated, &mut |_| {});
     assert_eq!(of(&report, Verdict::Fail), Vec::<&Finding>::new());
     passed.extend(of(&report, Verdict::Pass).iter().map(|finding| finding.id));
     let never: Vec<_> =

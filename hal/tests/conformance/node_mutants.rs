@@ -4,7 +4,7 @@ use std::collections::HashMap;
 use std::fs::File;
 use std::os::fd::{AsFd, AsRawFd, OwnedFd};
 use std::os::unix::fs::FileExt;
-use std::sync::{Arc, Mutex};
+use std::sync::{Arc, Mutex, PoisonError};
 use std::time::Duration;
 
 use latent_hal::fake::{Model, NodeCall, NodeCalls};
@@ -73,11 +73,11 @@ impl<T: Default + Clone> Notes<T> {
     }
 
     fn of(&self, file: u32) -> T {
-        self.0.lock().unwrap().get(&file).cloned().unwrap_or_default()
+        self.0.lock().unwrap_or_else(PoisonError::into_inner).get(&file).cloned().unwrap_or_default()
     }
 
     fn with<R>(&self, file: u32, change: impl FnOnce(&mut T) -> R) -> R {
-        change(self.0.lock().unwrap().entry(file).or_default())
+        change(self.0.lock().unwrap_or_else(PoisonError::into_inner).entry(file).or_default())
     }
 }
 
@@ -137,7 +137,7 @@ fn formats() -> Vec<Mutant> {
         on(check, move |calls| {
             calls.format_entry = Some(Arc::new(move |call: NodeCall<'_>, (index,)| {
                 let count = (0..).find(|index| call.node.format_entry(*index).is_err()).unwrap_or(0);
-                let mut entry = call.node.format_entry(index.min(count - 1))?;
+                let mut entry = call.node.format_entry(index.min(count.saturating_sub(1)))?;
                 match wrong(&call, index, count) {
                     Some(fourcc) => {
                         entry.fourcc = fourcc?;
@@ -179,7 +179,7 @@ fn formats() -> Vec<Mutant> {
         list("formats.list.some", |_, _, _| Some(Err(Errno::EINVAL))),
         list("formats.list.ends", |_, index, count| (index >= count).then_some(Err(Errno::ENOTTY))),
         list("formats.list.once", |_, index, count| (index == count).then_some(Ok(fourcc(b"BA81")))),
-        list("formats.list.known", |_, index, count| (index < count).then_some(Ok(0x1000 + index))),
+        list("formats.list.known", |_, index, count| (index < count).then(|| Ok(0x1000 + index))),
         on("formats.sizes.sane", |calls| {
             calls.size_entry =
                 Some(Arc::new(|call, (fourcc, index)| match call.node.size_entry(fourcc, index) {
@@ -393,7 +393,8 @@ fn buffers() -> Vec<Mutant> {
             let rounds = Notes::<u32>::new();
             calls.request = Some(Arc::new(move |call, (count, memory, cached)| {
                 let round = rounds.with(call.file, |rounds| {
-                    *rounds += u32::from(count == 3);
+                    // Whoever frees before it asks is another one.
+                    *rounds = if count == 0 { 0 } else { *rounds + u32::from(count == 3) };
                     *rounds
                 });
                 if count == 3 && round > 2 {
@@ -499,8 +500,10 @@ fn buffers() -> Vec<Mutant> {
             Ok(Grant { capabilities: grant.capabilities & !ORPHANS, ..grant })
         }),
         on("buffers.queue.twice", |calls| {
-            calls.queue = Some(Arc::new(|call, index, imports| match call.node.queue(index, imports) {
-                Err(Errno::EINVAL) if imports.is_empty() && call.node.lengths(index, OWN).is_ok() => Ok(()),
+            let pasts = remembering(calls);
+            let plain = calls.queue.take().unwrap();
+            calls.queue = Some(Arc::new(move |call, index, imports| match plain(call, index, imports) {
+                Err(Errno::EINVAL) if imports.is_empty() && pasts.of(call.file).own && index == 0 => Ok(()),
                 queued => queued,
             }));
         }),
@@ -538,6 +541,8 @@ fn exported(check: &'static str, answer: fn(&NodeCall<'_>, u32, u32) -> nix::Res
 #[derive(Clone, Default)]
 struct Past {
     first_count: u32,
+    /// It began with buffers of the driver's own.
+    own: bool,
     requests: u32,
     starts: u32,
     stops: u32,
@@ -559,6 +564,7 @@ fn remembering(calls: &mut NodeCalls) -> Pasts {
         of.with(call.file, |past| {
             if past.requests == 0 {
                 past.first_count = count;
+                past.own = memory == Memory::Driver && count > 0;
             }
             past.requests += 1;
         });
@@ -627,12 +633,19 @@ fn depth(check: &'static str, count: u32) -> Mutant {
 fn streams() -> Vec<Mutant> {
     vec![
         on("streaming.on.without-buffers", |calls| {
-            calls.stream_on = Some(Arc::new(|call, ()| match call.node.stream_on() {
-                Err(Errno::EINVAL) => Ok(()),
+            let pasts = remembering(calls);
+            calls.stream_on = Some(Arc::new(move |call, ()| match call.node.stream_on() {
+                Err(Errno::EINVAL) if pasts.of(call.file).requests == 0 => Ok(()),
                 on => on,
             }));
         }),
-        on("streaming.on.works", |calls| calls.stream_on = Some(Arc::new(|_, ()| Err(Errno::EIO)))),
+        on("streaming.on.works", |calls| {
+            calls.stream_on = Some(Arc::new(|call, ()| {
+                call.node.stream_on()?;
+                call.node.stream_off()?;
+                Err(Errno::EIO)
+            }));
+        }),
         starting("streaming.on.twice", |past| past.on.then_some(Errno::EBUSY)),
         on("streaming.off.when-off", |calls| {
             let pasts = remembering(calls);
@@ -753,7 +766,7 @@ fn frames() -> Vec<Mutant> {
             let of = pasts.clone();
             calls.queue = Some(Arc::new(move |call, index, imports| {
                 let past = of.of(call.file);
-                if index == 0 && imports.is_empty() && !past.on && past.first_count > 2 {
+                if index == 0 && imports.is_empty() && !past.on && past.first_count == 4 {
                     of.with(call.file, |past| past.stash = true);
                     return Ok(());
                 }
@@ -774,9 +787,11 @@ fn frames() -> Vec<Mutant> {
         filled("streaming.frames.within", |filled, _| filled.planes[0].bytes_used += 100_000),
         filled("streaming.frames.good", |filled, _| filled.flags |= ERROR),
         filled("streaming.frames.returned", |filled, _| filled.flags |= QUEUED),
-        filled("streaming.sequence.first", |filled, _| filled.sequence += 5),
+        filled("streaming.sequence.first", |filled, _| filled.sequence = filled.sequence.wrapping_add(5)),
         filled("streaming.sequence.rises", |filled, _| filled.sequence = 0),
-        filled("streaming.sequence.each-start", |filled, past| filled.sequence += 100 * (past.starts - 1)),
+        filled("streaming.sequence.each-start", |filled, past| {
+            filled.sequence = filled.sequence.wrapping_add(100 * past.starts.saturating_sub(1))
+        }),
         filled("streaming.timestamp.clock", |filled, _| filled.flags &= !CLOCK),
         filled("streaming.timestamp.rises", |filled, _| filled.timestamp = Duration::from_secs(1000)),
         filled("streaming.timestamp.now", |filled, _| filled.timestamp -= Duration::from_secs(100)),
@@ -1040,7 +1055,8 @@ fn imports() -> Vec<Mutant> {
             calls.close = Some(Arc::new(move |call| {
                 let mut taken = closing.lock().unwrap();
                 for (_, file) in taken.iter().filter(|(file, _)| *file == call.file) {
-                    file.write_all_at(&[0xee; 64], 0).unwrap();
+                    // A pipe is among them.
+                    let _ = file.write_all_at(&[0xee; 64], 0);
                 }
                 taken.retain(|(file, _)| *file != call.file);
             }));

@@ -67,7 +67,8 @@ pub(super) const CHECKS: &[Check] = &[
         "the driver tells what its queue can do, memory of its own among it",
         page::REQBUFS,
         told_capabilities,
-    ),
+    )
+    .after(&["buffers.request.close-frees"]),
     Check::new(
         "buffers.request.cache-hint",
         "cached memory can be asked for: where the driver has no choice, the wish is ignored",
@@ -117,7 +118,7 @@ pub(super) const CHECKS: &[Check] = &[
     )
     .after(&["buffers.export.each"]),
     Check::new("buffers.export.distinct", "each buffer has memory of its own", page::EXPBUF, export_distinct)
-        .after(&["buffers.export.each"]),
+        .after(&["buffers.export.each", "buffers.export.size"]),
     Check::new(
         "buffers.export.readable",
         "an exported buffer is mapped and read through its guard",

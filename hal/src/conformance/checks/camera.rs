@@ -82,6 +82,8 @@ pub(super) const CHECKS: &[Check] = &[
         "buffers.export.each",
         "buffers.export.readable",
         "buffers.export.distinct",
+        "streaming.close.while-on",
+        "streaming.frames.own",
     ]),
     Check::new(
         "camera.configure.layout",
@@ -111,22 +113,6 @@ pub(super) const CHECKS: &[Check] = &[
         configure_rate,
     )
     .after(&["camera.configure.exact"]),
-    Check::new(
-        "camera.configure.again",
-        "the camera is configured again without being closed",
-        page::TRAIT,
-        configure_again,
-    )
-    .after(&["camera.configure.exact", "streaming.frames.come", "streaming.off.returns-buffers"]),
-    Check::new("camera.modes.stream", "every listed format of the camera streams", page::TRAIT, modes_stream)
-        .after(&[
-            "camera.configure.again",
-            "streaming.frames.come",
-            "streaming.frames.own",
-            "streaming.frames.whole",
-            "streaming.frames.within",
-            "streaming.frames.good",
-        ]),
 ];
 
 fn opens(bench: &mut Bench<'_>) -> Checked {
@@ -293,36 +279,8 @@ fn configure_rate(bench: &mut Bench<'_>) -> Checked {
     })
 }
 
-fn configure_again(bench: &mut Bench<'_>) -> Checked {
-    let mut streaming = bench.configured(2)?;
-    let mode = bench.small_mode(&*streaming.camera)?;
-    for held in [0, 3, 1] {
-        streaming.camera.configure(&StreamRequest { mode, held })?;
-        streaming.camera.start()?;
-        bench.frame(&mut *streaming.camera)?;
-        streaming.camera.stop()?;
-    }
-    Ok(())
-}
-
 /// The smallest mode of every format.
 fn each_format(modes: &[Mode]) -> Vec<Mode> {
     let mut seen = HashSet::new();
     modes.iter().rev().filter(|mode| seen.insert(mode.format)).copied().collect()
-}
-
-fn modes_stream(bench: &mut Bench<'_>) -> Checked {
-    let mut camera = bench.camera()?;
-    let modes = camera.modes()?;
-    let mut seen = HashSet::new();
-    for mode in modes.iter().rev().filter(|mode| seen.insert(mode.format)) {
-        let request = StreamRequest { mode: *mode, held: 1 };
-        camera.configure(&request)?;
-        camera.start()?;
-        for _ in 0..3 {
-            bench.frame(&mut *camera)?;
-        }
-        camera.stop()?;
-    }
-    Ok(())
 }

@@ -12,7 +12,12 @@ use crate::kernel::Memory;
 use crate::memory::Buffer;
 
 const FRAMES: &[&str] = &["contract.stream.frames", "contract.bytes.fit"];
-const PICTURES: &[&str] = &["content.frame.not-flat", "contract.sequence.first", "contract.sequence.rises"];
+const PICTURES: &[&str] = &[
+    "content.frame.not-flat",
+    "contract.modes.stream",
+    "contract.sequence.first",
+    "contract.sequence.rises",
+];
 
 /// A check for every raw format: ids are `content.raw.PATTERNBITSPACKING`.
 macro_rules! raw {
@@ -57,7 +62,7 @@ pub(super) const CHECKS: &[Check] = &[
         page::BAYER,
         sample_range,
     )
-    .after(FRAMES),
+    .after(&["contract.stream.frames", "contract.bytes.fit", "content.frame.not-flat"]),
     Check::new(
         "content.frame.changes",
         "each frame of a moving scene is a picture of its own",
@@ -130,7 +135,7 @@ pub(super) const CHECKS: &[Check] = &[
         page::JPEG,
         jpeg_whole,
     )
-    .after(FRAMES),
+    .after(&["contract.stream.frames", "contract.bytes.fit", "content.frame.not-flat"]),
 ];
 
 fn not_flat(bench: &mut Bench<'_>) -> Checked {
@@ -229,7 +234,7 @@ fn rows(bench: &Bench<'_>, longer: u32) -> Result<Rows, Stop> {
     if got < stride {
         return Err(Stop::NotSupported("the driver keeps its own row length".to_owned()));
     }
-    let grant = works("VIDIOC_REQBUFS", node.request(3, Memory::Driver, false))?;
+    let grant = works("VIDIOC_REQBUFS", node.request(4, Memory::Driver, false))?;
     for index in 0..grant.count {
         works("VIDIOC_QBUF", node.queue(index, &[]))?;
     }

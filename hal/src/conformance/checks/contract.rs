@@ -30,6 +30,20 @@ pub(super) const CHECKS: &[Check] = &[
         "streaming.frames.own",
     ]),
     Check::new(
+        "contract.configure.again",
+        "the camera is configured again without being closed",
+        page::TRAIT,
+        configure_again,
+    )
+    .after(&["contract.stream.frames"]),
+    Check::new(
+        "contract.modes.stream",
+        "every listed format of the camera streams",
+        page::TRAIT,
+        modes_stream,
+    )
+    .after(&["contract.configure.again"]),
+    Check::new(
         "contract.order.start-first",
         "start before configure is refused as a mistake of the caller",
         page::TRAIT,
@@ -153,7 +167,7 @@ pub(super) const CHECKS: &[Check] = &[
         page::FRAME,
         lease_clones,
     )
-    .after(&["contract.held.starves"]),
+    .after(&["contract.held.starves", "contract.held.promise"]),
     Check::new(
         "contract.lease.unchanged",
         "a frame that is held does not change",
@@ -174,7 +188,12 @@ pub(super) const CHECKS: &[Check] = &[
         page::FRAME,
         outlives_configure,
     )
-    .after(&["contract.lease.unchanged", "camera.configure.again"]),
+    .after(&[
+        "contract.lease.unchanged",
+        "contract.configure.again",
+        "contract.held.promise",
+        "contract.lease.outlives-stop",
+    ]),
     Check::new(
         "contract.lease.outlives-camera",
         "a held frame stays readable when the camera is closed",
@@ -571,4 +590,32 @@ fn errors_name_camera(bench: &mut Bench<'_>) -> Checked {
     let path = info.path.map(|path| path.display().to_string());
     let named = text.contains(&info.id) || path.is_some_and(|path| text.contains(&path));
     require(named, || format!("{:?} is not named in: {text}", info.id))
+}
+
+fn configure_again(bench: &mut Bench<'_>) -> Checked {
+    let mut streaming = bench.configured(2)?;
+    let mode = bench.small_mode(&*streaming.camera)?;
+    for held in [0, 3, 1] {
+        streaming.camera.configure(&StreamRequest { mode, held })?;
+        streaming.camera.start()?;
+        bench.frame(&mut *streaming.camera)?;
+        streaming.camera.stop()?;
+    }
+    Ok(())
+}
+
+fn modes_stream(bench: &mut Bench<'_>) -> Checked {
+    let mut camera = bench.camera()?;
+    let modes = camera.modes()?;
+    let mut seen = HashSet::new();
+    for mode in modes.iter().rev().filter(|mode| seen.insert(mode.format)) {
+        let request = StreamRequest { mode: *mode, held: 1 };
+        camera.configure(&request)?;
+        camera.start()?;
+        for _ in 0..3 {
+            bench.frame(&mut *camera)?;
+        }
+        camera.stop()?;
+    }
+    Ok(())
 }

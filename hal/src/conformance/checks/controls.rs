@@ -120,7 +120,7 @@ pub(super) const CHECKS: &[Check] = &[
         page::CONTROL,
         set_streaming,
     )
-    .after(&["controls.set.default", "streaming.frames.own"]),
+    .after(&["controls.set.default", "streaming.frames.own", "streaming.close.while-on"]),
     Check::new(
         "controls.effect.brighter",
         "a brighter setting makes a brighter picture",
@@ -164,7 +164,7 @@ pub(super) const CHECKS: &[Check] = &[
     )
     .after(&["controls.menu.default", "camera.open.works"]),
     Check::new("controls.crop.within", "the crop lies within its bounds", page::SELECTION, crop_within)
-        .after(&["camera.open.works"]),
+        .after(&["camera.open.works", "camera.configure.exact"]),
     Check::new(
         "controls.crop.reads-back",
         "a crop that was set is read back",

@@ -46,7 +46,7 @@ pub(super) const CHECKS: &[Check] = &[
         page::POLL,
         poll_drained,
     )
-    .after(&["events.control.told", "buffers.request.close-frees"]),
+    .after(&["events.control.told", "buffers.request.close-frees", "streaming.close.while-on"]),
     Check::new(
         "events.source.offered",
         "the change of what comes in can be asked for, or is refused as a kind that there is not",

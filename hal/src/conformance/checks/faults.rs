@@ -34,7 +34,7 @@ pub(super) const CHECKS: &[Check] = &[
         page::VIVID,
         start_refused,
     )
-    .after(GOOD),
+    .after(&["contract.stream.frames", "content.frame.not-flat", "streaming.off.when-off"]),
     Check::new("faults.busy.told", "a camera that another program has is told as busy", page::TRAIT, busy)
         .after(&["contract.stream.frames", "content.frame.not-flat", "identity.open.twice"]),
     Check::new(

@@ -62,7 +62,7 @@ pub(super) const CHECKS: &[Check] = &[
         page::FMT,
         get_valid,
     )
-    .after(&["formats.list.ends"]),
+    .after(&["formats.list.known"]),
     Check::new(
         "formats.get.field",
         "the field order of the format is told, not left open",
@@ -77,7 +77,7 @@ pub(super) const CHECKS: &[Check] = &[
     )
     .after(&["formats.list.known", "formats.sizes.sane"]),
     Check::new("formats.try.no-effect", "trying a format sets nothing", page::FMT, try_no_effect)
-        .after(&["formats.list.ends"]),
+        .after(&["formats.list.known"]),
     Check::new(
         "formats.try.odd-size",
         "a size that the node does not have is rounded to one that it has, never refused",
@@ -91,7 +91,7 @@ pub(super) const CHECKS: &[Check] = &[
         page::FMT,
         try_unknown,
     )
-    .after(&["formats.list.ends"]),
+    .after(&["formats.list.known"]),
     Check::new(
         "formats.try.settles",
         "what came of a try is tried without another change",
@@ -268,6 +268,7 @@ fn try_listed(bench: &mut Bench<'_>) -> Checked {
 
 fn try_no_effect(bench: &mut Bench<'_>) -> Checked {
     let node = bench.node()?;
+    bench.small_format(&*node)?;
     let before = works("VIDIOC_G_FMT", node.format())?;
     for (fourcc, entry) in known_sizes(&*node)? {
         works("VIDIOC_TRY_FMT", node.try_format(&wanted(fourcc, one_size(&entry), 0)))?;

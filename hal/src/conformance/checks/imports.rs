@@ -19,7 +19,7 @@ pub(super) const CHECKS: &[Check] = &[
         page::REQBUFS,
         queue_told,
     )
-    .after(&["buffers.request.some"]),
+    .after(&["buffers.request.some", "buffers.request.close-frees", "streaming.close.while-on"]),
     Check::new(
         "imports.memory.too-small",
         "memory that is too small for a frame is refused",

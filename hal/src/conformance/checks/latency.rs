@@ -63,7 +63,7 @@ pub(super) const CHECKS: &[Check] = &[
         page::QBUF,
         queue,
     )
-    .after(&["streaming.frames.own"]),
+    .after(&["streaming.frames.own", "streaming.close.while-on"]),
 ];
 
 #[track_caller]

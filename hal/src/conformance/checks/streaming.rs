@@ -77,7 +77,7 @@ pub(super) const CHECKS: &[Check] = &[
     )
     .after(&["streaming.frames.own"]),
     Check::new("streaming.frames.within", "no frame is longer than its buffer", page::BUFFER, frames_within)
-        .after(&["streaming.frames.own"]),
+        .after(&["streaming.frames.own", "buffers.query.length"]),
     Check::new(
         "streaming.frames.good",
         "frames of an undisturbed stream are not marked as bad",
@@ -128,7 +128,7 @@ pub(super) const CHECKS: &[Check] = &[
         page::BUFFER,
         timestamp_now,
     )
-    .after(&["streaming.timestamp.clock"]),
+    .after(&["streaming.timestamp.clock", "streaming.timestamp.rises"]),
     Check::new(
         "streaming.timestamp.source",
         "all frames of a stream have timestamps of one source: start of exposure or end of frame",
@@ -194,7 +194,7 @@ pub(super) const CHECKS: &[Check] = &[
         page::STREAMON,
         restart_loop,
     )
-    .after(&["streaming.frames.own", "streaming.off.returns-buffers"]),
+    .after(&["streaming.frames.own", "streaming.off.returns-buffers", "streaming.close.while-on"]),
     Check::new(
         "streaming.restart.unused",
         "a stream that is stopped before its first frame starts again",
@@ -208,7 +208,7 @@ pub(super) const CHECKS: &[Check] = &[
         page::STREAMON,
         other_busy,
     )
-    .after(&["streaming.on.works", "identity.open.twice"]),
+    .after(&["streaming.on.works", "identity.open.twice", "streaming.close.while-on"]),
 ];
 
 const DEPTH: u32 = 4;
@@ -286,8 +286,10 @@ fn frames_whole(bench: &mut Bench<'_>) -> Checked {
         return Err(Stop::Skip("the format is not known here".to_owned()));
     };
     let stride = format.planes.first().map_or(0, |plane| plane.stride as usize);
+    // Where each colour plane has a memory of its own, the first memory is the first plane.
+    let first = if format.planes.len() > 1 { 1 } else { usize::MAX };
     let planes = known.planes(format.width, format.height, stride);
-    let needed = planes.iter().map(|plane| plane.end()).max().unwrap_or(1);
+    let needed = planes.iter().take(first).map(|plane| plane.end()).max().unwrap_or(1);
     for filled in bench.filled_in_turn(&*node, FEW)? {
         let bytes = (filled.planes[0].bytes_used as usize).saturating_sub(filled.planes[0].offset as usize);
         require(bytes >= needed, || format!("frame {} has {bytes} bytes of {needed}", filled.sequence))?;
@@ -491,7 +493,7 @@ fn other_busy(bench: &mut Bench<'_>) -> Checked {
 }
 
 fn request_busy(bench: &mut Bench<'_>) -> Checked {
-    let (node, _, _) = bench.node_streaming(3)?;
+    let (node, _, _) = bench.node_streaming(DEPTH)?;
     for count in [0, 4] {
         let call = format!("VIDIOC_REQBUFS({count})");
         refused(&call, node.request(count, Memory::Driver, false), &[Errno::EBUSY])?;
