@@ -1,6 +1,7 @@
 //! From a device file to an open capture device.
 
 use std::path::Path;
+use std::time::Duration;
 
 use v4l2r::bindings;
 
@@ -17,6 +18,19 @@ pub(super) fn open(kernel: &dyn Kernel, path: &Path) -> Result<(Box<dyn Video>, 
         Err(reason) => return Err(unsupported(path, reason)),
     }
     Ok((node, identity))
+}
+
+/// How soon it is tried again to open a device.
+const PAUSE: Duration = Duration::from_millis(50);
+
+/// Waits until a device file can be opened, at most `patience`; whether it then can be is not told here.
+pub(super) fn wait_until_open(kernel: &dyn Kernel, path: &Path, patience: Duration) {
+    let mut waited = Duration::ZERO;
+    while waited < patience && kernel.video(path).is_err_and(policy::opens_soon) {
+        let pause = PAUSE.min(patience - waited);
+        kernel.sleep(pause);
+        waited += pause;
+    }
 }
 
 /// Opens a device file that gives metadata.

@@ -8,6 +8,7 @@ mod video;
 use std::fs::{File, OpenOptions};
 use std::os::unix::fs::{FileTypeExt, MetadataExt, OpenOptionsExt};
 use std::path::Path;
+use std::time::Duration;
 
 use nix::errno::Errno;
 use nix::fcntl::OFlag;
@@ -41,6 +42,10 @@ impl Kernel for Linux {
     fn subdevice(&self, path: &Path) -> nix::Result<Box<dyn Subdevice>> {
         check_kind(path)?;
         Ok(Box::new(subdevice::Node::new(open(path)?)))
+    }
+
+    fn sleep(&self, time: Duration) {
+        std::thread::sleep(time);
     }
 }
 
