@@ -129,9 +129,8 @@ impl V4l2Camera {
             let reason = format!("it has no format that is known here; it offers {offered}");
             return Err(Error::Unsupported { camera, reason });
         }
-        let id = if identity.bus_info.is_empty() { camera } else { format!("v4l2:{}", identity.bus_info) };
         let info = CameraInfo {
-            id,
+            id: node::id(&identity, path),
             driver: identity.driver,
             model: identity.card,
             path: Some(path.to_path_buf()),

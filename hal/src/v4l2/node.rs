@@ -34,14 +34,22 @@ pub(super) fn wait_until_open(kernel: &dyn Kernel, path: &Path, patience: Durati
 }
 
 /// Opens a device file that gives metadata.
-pub(super) fn open_metadata(kernel: &dyn Kernel, path: &Path) -> Result<Box<dyn Video>, Error> {
+pub(super) fn open_metadata(kernel: &dyn Kernel, path: &Path) -> Result<(Box<dyn Video>, Identity), Error> {
     let (mut node, identity) = identify(kernel, path)?;
     let wanted = bindings::V4L2_CAP_META_CAPTURE | bindings::V4L2_CAP_STREAMING;
     if capabilities(identity.capabilities, identity.device_caps) & wanted != wanted {
         return Err(unsupported(path, "it streams no metadata (no V4L2_CAP_META_CAPTURE)"));
     }
     node.use_metadata_queue();
-    Ok(node)
+    Ok((node, identity))
+}
+
+/// The name by which the device is found again.
+pub(super) fn id(identity: &Identity, path: &Path) -> String {
+    match identity.bus_info.as_str() {
+        "" => path.display().to_string(),
+        bus => format!("v4l2:{bus}"),
+    }
 }
 
 fn identify(kernel: &dyn Kernel, path: &Path) -> Result<(Box<dyn Video>, Identity), Error> {

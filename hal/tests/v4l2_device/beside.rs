@@ -9,8 +9,7 @@ const NO_TEXT: i32 = 2;
 
 /// The metadata node of the device under test.
 fn metadata(device: &Device) -> Option<MetadataNode> {
-    let nodes = discovery::siblings(Path::new(discovery::SYSFS), &device.path);
-    let found = nodes.iter().find_map(|node| MetadataNode::open(node).ok());
+    let found = MetadataNode::beside(Path::new(discovery::SYSFS), device.open().info());
     if found.is_none() {
         println!("SKIP the device has no metadata node (with vivid: node_types=0x20000 and one of them)");
     }
