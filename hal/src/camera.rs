@@ -118,7 +118,7 @@ pub enum Dequeued {
     /// Nothing came within the time given.
     Timeout,
     /// The device tells something beside its frames. After [`Event::SourceChanged`] with another resolution the stream
-    /// must be configured again; after [`Event::EndOfStream`] no frame comes.
+    /// must be configured again; after [`Event::EndOfStream`] waiting again starts the device anew.
     Event(Event),
     /// So many slots are held by the caller that the device has none to fill: drop a frame, then ask again.
     Starved,

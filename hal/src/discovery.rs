@@ -67,18 +67,19 @@ pub(crate) fn under_dev(name: &str) -> Option<PathBuf> {
     inside.then(|| Path::new("/dev").join(name))
 }
 
-/// The media device that a video node belongs to, under a sysfs mounted at `root`.
-pub fn media_of(root: &Path, video: &Path) -> Option<PathBuf> {
-    let device = device_folder(root, video)?.join("device");
-    let entries = fs::read_dir(device).ok()?.flatten();
+/// The media devices of the device that a video node belongs to, under a sysfs mounted at `root`. A driver may have
+/// several; which one has the node its graph tells.
+pub fn media_of(root: &Path, video: &Path) -> Vec<PathBuf> {
+    let Some(folder) = device_folder(root, video) else { return Vec::new() };
+    let entries = fs::read_dir(folder.join("device")).into_iter().flatten().flatten();
     let mut names: Vec<String> = entries.filter_map(|entry| entry.file_name().into_string().ok()).collect();
     names.retain(|name| name.strip_prefix("media").is_some_and(is_number));
     names.sort();
-    names.first().map(|name| Path::new("/dev").join(name))
+    names.into_iter().map(|name| Path::new("/dev").join(name)).collect()
 }
 
 /// The other video nodes of the device that a video node belongs to, by their numbers: metadata and other streams of the
-/// same camera.
+/// same camera, and those of other cameras where a driver has several on one device.
 pub fn siblings(root: &Path, video: &Path) -> Vec<PathBuf> {
     let Some(own) = device_folder(root, video) else { return Vec::new() };
     let Ok(entries) = fs::read_dir(own.join("device/video4linux")) else { return Vec::new() };
@@ -172,8 +173,8 @@ mod tests {
         fs::create_dir_all(root.path().join("devices/left/media3")).unwrap();
         fs::create_dir_all(root.path().join("devices/left/media_bus")).unwrap();
         let of = |video: &str| media_of(root.path(), Path::new(video));
-        assert_eq!((of("/dev/video10"), of("/dev/video2")), (Some("/dev/media3".into()), None));
-        assert_eq!(of("/dev/video7"), None);
+        assert_eq!(of("/dev/video10"), [Path::new("/dev/media3")]);
+        assert!(of("/dev/video2").is_empty() && of("/dev/video7").is_empty());
         let siblings = |video: &str| siblings(root.path(), Path::new(video));
         assert_eq!(siblings("/dev/video1"), [Path::new("/dev/video0"), Path::new("/dev/video10")]);
         assert!(siblings("/dev/video2").is_empty() && siblings("/dev/null").is_empty());

@@ -82,7 +82,7 @@ impl SlotPool {
             return None;
         }
         let lease = Lease { pool: Arc::downgrade(self), memories: Arc::clone(memories), slot, later };
-        Some(Frame { lease: Arc::new(lease), shot, device_sequence: None, settings: None })
+        Some(Frame { lease: Arc::new(lease), shot, device_sequence: None, settings: None, missing: 0 })
     }
 
     /// Moves the pictures of all frames that are out into memory of this process, so that the pool's own memory can go
@@ -168,6 +168,7 @@ pub struct Frame {
     shot: Shot,
     device_sequence: Option<u32>,
     settings: Option<u64>,
+    missing: u64,
 }
 
 impl Frame {
@@ -197,9 +198,15 @@ impl Frame {
         self.settings
     }
 
+    /// How many frames are missing before it: by its number or, where the device numbers only what it delivers, by its
+    /// time, which may err when the rate changes. 0 from cameras that do not look.
+    pub fn missing_before(&self) -> u64 {
+        self.missing
+    }
+
     /// The same frame with what its device says of where it comes from.
-    pub(crate) fn of_device(self, sequence: u32, settings: Option<u64>) -> Self {
-        Self { device_sequence: Some(sequence), settings, ..self }
+    pub(crate) fn of_device(self, sequence: u32, settings: Option<u64>, missing: u64) -> Self {
+        Self { device_sequence: Some(sequence), settings, missing, ..self }
     }
 
     /// The slot that the frame lives in.

@@ -3,10 +3,12 @@
 use std::fmt;
 use std::path::{Path, PathBuf};
 use std::str::FromStr;
+use std::time::Duration;
 
 use crate::camera::Camera;
 use crate::discovery;
 use crate::error::Error;
+use crate::kernel::Linux;
 use crate::simulated::{Options, VirtualCamera};
 use crate::v4l2::V4l2Camera;
 
@@ -61,14 +63,21 @@ impl fmt::Display for CameraName {
     }
 }
 
-/// Opens a camera. Does not block.
+/// How long a device file may be there and not open: after the machine resumed, drivers take so long.
+const PATIENCE: Duration = Duration::from_secs(2);
+
+/// Opens a camera. Blocks for at most 2 s, and only while a device file that is there does not open yet.
 ///
 /// # Errors
-/// As [`V4l2Camera::open`] and [`VirtualCamera::new`]; [`Error::NotFound`] for a bus that no camera of this machine
+/// As [`V4l2Camera::open`] and [`VirtualCamera::new`]; [`Error::Busy`] for a device file that another program captures from; [`Error::NotFound`] for a bus that no camera of this machine
 /// has, with those that there are.
 pub fn open(name: &CameraName) -> Result<Box<dyn Camera>, Error> {
     Ok(match name {
-        CameraName::Device(path) => Box::new(V4l2Camera::open(path)?),
+        CameraName::Device(path) => {
+            let camera = V4l2Camera::open_within(&Linux, path, PATIENCE)?;
+            camera.check_free()?;
+            Box::new(camera)
+        }
         CameraName::Bus(bus) => Box::new(open_bus(Path::new(discovery::SYSFS), bus)?),
         CameraName::Virtual(options) => Box::new(VirtualCamera::new(options.clone())?),
     })

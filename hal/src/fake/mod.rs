@@ -41,6 +41,7 @@ pub struct FakeKernel {
     cameras: Arc<Mutex<BTreeMap<PathBuf, FakeCamera>>>,
     parts: Arc<Mutex<BTreeMap<PathBuf, FakePart>>>,
     media: Arc<Mutex<BTreeMap<PathBuf, FakeMedia>>>,
+    slept: Arc<Mutex<Duration>>,
 }
 
 /// A camera of a [`FakeKernel`], as its hardware sees it; clones are the same camera.
@@ -74,6 +75,11 @@ impl FakeKernel {
         lock(&self.media).insert(path.into(), media);
     }
 
+    /// How long programs slept.
+    pub fn slept(&self) -> Duration {
+        *lock(&self.slept)
+    }
+
     fn camera(&self, path: &Path) -> nix::Result<FakeCamera> {
         lock(&self.cameras).get(path).cloned().ok_or(Errno::ENOENT)
     }
@@ -100,6 +106,13 @@ impl Kernel for FakeKernel {
     fn subdevice(&self, path: &Path) -> nix::Result<Box<dyn Subdevice>> {
         let found = lock(&self.parts).get(path).cloned().ok_or(Errno::ENOENT)?;
         Ok(Box::new(found))
+    }
+
+    fn sleep(&self, time: Duration) {
+        *lock(&self.slept) += time;
+        for camera in lock(&self.cameras).values() {
+            camera.pass(time);
+        }
     }
 }
 

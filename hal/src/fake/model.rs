@@ -27,6 +27,8 @@ pub struct Model {
     pub data_offset: u32,
     /// `V4L2_BUF_CAP_*`.
     pub buffer_capabilities: u32,
+    /// Bytes for all its buffers, as of a contiguous area of a small machine.
+    pub memory_bytes: u64,
     /// The most buffers that it gives.
     pub most_buffers: u32,
     /// Its controls.
@@ -64,6 +66,7 @@ impl Model {
             buffer_capabilities: bindings::V4L2_BUF_CAP_SUPPORTS_MMAP
                 | bindings::V4L2_BUF_CAP_SUPPORTS_DMABUF
                 | bindings::V4L2_BUF_CAP_SUPPORTS_ORPHANED_BUFS,
+            memory_bytes: u64::MAX,
             most_buffers: 32,
             controls: vec![
                 control(bindings::V4L2_CID_EXPOSURE_ABSOLUTE, "Exposure Time, Absolute", (1, 10_000, 100)),

@@ -153,6 +153,10 @@ impl Kernel for MutantKernel {
         Ok(Box::new(MutantMedia { media, kernel: self.clone() }))
     }
 
+    fn sleep(&self, time: Duration) {
+        self.kernel.sleep(time);
+    }
+
     fn subdevice(&self, path: &Path) -> nix::Result<Box<dyn Subdevice>> {
         self.kernel.subdevice(path)
     }

@@ -38,7 +38,13 @@ impl Queue for Node {
         if memory == Memory::Imported && !grant.imports() {
             return Err(Errno::EINVAL);
         }
-        let count = count.min(device.model.most_buffers);
+        let frame = device.format.planes.iter().map(|plane| u64::from(plane.size)).sum::<u64>().max(1);
+        let room = u32::try_from(device.model.memory_bytes / frame).unwrap_or(u32::MAX);
+        if memory == Memory::Driver && count > 0 && room == 0 {
+            return Err(Errno::ENOMEM);
+        }
+        let room = if memory == Memory::Driver { room } else { u32::MAX };
+        let count = count.min(device.model.most_buffers).min(room);
         let sizes: Vec<u32> = device.format.planes.iter().map(|plane| plane.size).collect();
         device.slots = (0..count).map(|_| slot(memory, &sizes)).collect::<nix::Result<_>>()?;
         device.memory = memory;

@@ -21,6 +21,7 @@ pub use video::{
 
 use std::fmt::Debug;
 use std::path::Path;
+use std::time::Duration;
 
 /// A kernel with devices to open.
 pub trait Kernel: Debug + Send + Sync {
@@ -48,4 +49,7 @@ pub trait Kernel: Debug + Send + Sync {
     /// # Errors
     /// The kernel's errno.
     fn subdevice(&self, path: &Path) -> nix::Result<Box<dyn Subdevice>>;
+
+    /// Lets time pass.
+    fn sleep(&self, time: Duration);
 }

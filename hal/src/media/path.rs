@@ -105,7 +105,7 @@ mod tests {
             name: "rkisp1",
             graph: include_str!("graphs/rkisp1.txt"),
             allowed: &[],
-            way: &["imx219 4-0010", "rkisp1_isp", "rkisp1_resizer_mainpath", "rkisp1_mainpath"],
+            way: &["ov4689 1-0036", "rkisp1_csi", "rkisp1_isp", "rkisp1_resizer_mainpath", "rkisp1_mainpath"],
         },
         Board {
             name: "rp1-cfe",
@@ -129,13 +129,13 @@ mod tests {
             name: "sun6i-csi",
             graph: include_str!("graphs/sun6i-csi.txt"),
             allowed: &[],
-            way: &["ov5640 4-004c", "sun6i-csi-bridge", "sun6i-csi-capture"],
+            way: &["ov5640 3-004c", "sun6i-csi-bridge", "sun6i-csi-capture"],
         },
         Board {
             name: "qcom-camss",
             graph: include_str!("graphs/qcom-camss.txt"),
-            allowed: &["msm_csiphy2", "msm_csid0", "msm_vfe0_*"],
-            way: &["imx412 20-001a", "msm_csiphy2", "msm_csid0", "msm_vfe0_rdi0", "msm_vfe0_video0"],
+            allowed: &["msm_csiphy0", "msm_csid0", "msm_vfe0_*"],
+            way: &["imx363 16-0010", "msm_csiphy0", "msm_csid0", "msm_vfe0_rdi0", "msm_vfe0_video0"],
         },
         Board {
             name: "dcmipp",
@@ -191,10 +191,13 @@ mod tests {
     fn a_restriction_that_allows_no_way_finds_none() {
         let graph = listing::parse(BOARDS[0].graph).unwrap();
         let sensor = graph.sensors().next().unwrap().id;
-        assert_eq!(find(&graph, sensor, &["rkisp1_isp", "rkisp1_resizer*"], takes_pictures), None);
-        let self_path = ["rkisp1_isp", "*_selfpath"];
+        assert_eq!(
+            find(&graph, sensor, &["rkisp1_csi", "rkisp1_isp", "rkisp1_resizer*"], takes_pictures),
+            None
+        );
+        let self_path = ["rkisp1_csi", "rkisp1_isp", "*_selfpath"];
         let path = find(&graph, sensor, &self_path, takes_pictures).unwrap();
-        assert_eq!(path.names(&graph)[3], "rkisp1_selfpath");
+        assert_eq!(path.names(&graph)[4], "rkisp1_selfpath");
     }
 
     #[test]

@@ -90,7 +90,7 @@ fn pads_that_do_not_match_are_named_with_both_formats() {
     let isp = graph.named("rkisp1_isp").unwrap().id;
     let parts = parts_with_fixed(&path, isp, 0, format(RGGB10, 800));
     let error = propagate(&graph, &path, format(RGGB10, 640), opened(&parts)).unwrap_err().to_string();
-    let told = r#""imx219 4-0010":0 gives 0x300f 640x480, and "rkisp1_isp":0 takes 0x300f 800x480"#;
+    let told = r#""rkisp1_csi":1 gives 0x300f 640x480, and "rkisp1_isp":0 takes 0x300f 800x480"#;
     assert!(error.contains(told), "{error}");
     // The same is what an EPIPE of the whole pipeline means.
     assert_eq!(explain(&graph, &path, opened(&parts)).unwrap().to_string(), told);

@@ -153,7 +153,7 @@ mod tests {
     }
 
     fn wish() -> Wish<'static> {
-        Wish { sensor: "imx219 *", allowed: &["rkisp1*"], format: format(64) }
+        Wish { sensor: "ov4689 *", allowed: &["rkisp1*"], format: format(64) }
     }
 
     /// A board with the graph of rkisp1, whose files are numbered as its entities are.
@@ -194,9 +194,9 @@ mod tests {
         let pipeline = set_up(&kernel, sysfs.path(), &wish()).unwrap();
         assert_eq!(
             pipeline.names(),
-            ["imx219 4-0010", "rkisp1_isp", "rkisp1_resizer_mainpath", "rkisp1_mainpath"]
+            ["ov4689 1-0036", "rkisp1_csi", "rkisp1_isp", "rkisp1_resizer_mainpath", "rkisp1_mainpath"]
         );
-        assert_eq!((pipeline.capture(), pipeline.format()), (Path::new("/dev/video3"), format(64)));
+        assert_eq!((pipeline.capture(), pipeline.format()), (Path::new("/dev/video12"), format(64)));
         let mut camera = V4l2Camera::open_on(&kernel, pipeline.capture()).unwrap();
         let mode = camera.modes().unwrap()[0];
         camera.configure(&StreamRequest { mode, held: 1 }).unwrap();
@@ -211,7 +211,7 @@ mod tests {
         let fake = kernel.plug(&camera_file, Model::raw());
         fake.refuse(Call::StreamOn, Errno::EPIPE, Times::Always);
         // Another program changes a part behind our back.
-        let resizer = kernel.subdevice(Path::new("/dev/v4l-subdev2")).unwrap();
+        let resizer = kernel.subdevice(Path::new("/dev/v4l-subdev6")).unwrap();
         resizer.set_format(0, 0, format(32)).unwrap();
         let mut camera = V4l2Camera::open_on(&kernel, &camera_file).unwrap();
         let mode = camera.modes().unwrap()[0];
@@ -227,8 +227,8 @@ mod tests {
         let (kernel, sysfs) = board();
         let error = set_up(&kernel, sysfs.path(), &Wish { sensor: "imx477 *", ..wish() }).unwrap_err();
         assert_eq!(error.kind(), ErrorKind::NotFound);
-        assert!(error.to_string().contains("imx219 4-0010"), "{error}");
-        let nowhere = Wish { allowed: &["rkisp1_isp"], ..wish() };
+        assert!(error.to_string().contains("ov4689 1-0036"), "{error}");
+        let nowhere = Wish { allowed: &["rkisp1_csi", "rkisp1_isp"], ..wish() };
         assert_eq!(set_up(&kernel, sysfs.path(), &nowhere).unwrap_err().kind(), ErrorKind::NotFound);
         let empty = FakeKernel::default();
         assert_eq!(set_up(&empty, sysfs.path(), &wish()).unwrap_err().kind(), ErrorKind::NotFound);

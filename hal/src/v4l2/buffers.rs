@@ -106,8 +106,29 @@ impl V4l2Camera {
         Ok(answer.cache_hints())
     }
 
+    /// Memory of a source as slots of the device: `count`, or fewer where source or device have no room for so many. Slots
+    /// without memory stay unused.
+    pub(super) fn import_all(
+        &self,
+        count: u32,
+        source: &Source,
+        layout: &Layout,
+    ) -> Result<Vec<Vec<Buffer>>, Error> {
+        let mut slots = Vec::new();
+        for index in 0..count {
+            match self.import(index, source, layout) {
+                Ok(memories) => slots.push(memories),
+                Err(error) if index < slots::FEWEST || matches!(error, Error::Gone { .. }) => {
+                    return Err(error);
+                }
+                Err(_) => break,
+            }
+        }
+        Ok(slots)
+    }
+
     /// Memory of a source as a slot of the device.
-    pub(super) fn import(&self, index: u32, source: &Source, layout: &Layout) -> Result<Vec<Buffer>, Error> {
+    fn import(&self, index: u32, source: &Source, layout: &Layout) -> Result<Vec<Buffer>, Error> {
         let name = format!("latent {} slot {index}", self.name());
         let memories = layout.parts.iter().map(|part| source.allocate(part.size, &name));
         let memories = memories.collect::<Result<Vec<_>, _>>()?;

@@ -11,6 +11,8 @@ use v4l2r::bindings;
 use super::modes;
 use super::node;
 use super::policy::{self, Operation, Verdict};
+use crate::camera::CameraInfo;
+use crate::discovery;
 use crate::error::Error;
 use crate::frame::Frame;
 use crate::kernel::{Format, Kernel, Linux, Memory, Video};
@@ -34,6 +36,8 @@ pub struct Metadata {
 pub struct MetadataNode {
     node: Box<dyn Video>,
     name: String,
+    /// As that of the camera to which it belongs.
+    id: String,
     fourccs: Vec<u32>,
     size: usize,
     buffers: u32,
@@ -41,7 +45,7 @@ pub struct MetadataNode {
 }
 
 impl MetadataNode {
-    /// Opens a metadata node; [`crate::discovery::siblings`] finds those of a camera.
+    /// Opens a metadata node.
     ///
     /// # Errors
     /// [`Error::NotFound`]; [`Error::Permission`]; [`Error::Busy`]; [`Error::Unsupported`] for what gives no metadata;
@@ -50,17 +54,25 @@ impl MetadataNode {
         Self::open_on(&Linux, path)
     }
 
+    /// Finds and opens the metadata node of a camera, on a machine whose sysfs is mounted at `root` (usually
+    /// [`discovery::SYSFS`]). `None` for cameras without one that this user may open.
+    pub fn beside(root: &Path, camera: &CameraInfo) -> Option<Self> {
+        let nodes = discovery::siblings(root, camera.path.as_deref()?);
+        nodes.iter().filter_map(|node| Self::open(node).ok()).find(|node| node.id == camera.id)
+    }
+
     /// [`MetadataNode::open`] on another kernel than this machine's.
     ///
     /// # Errors
     /// As [`MetadataNode::open`].
     pub fn open_on(kernel: &dyn Kernel, path: &Path) -> Result<Self, Error> {
         let name = path.display().to_string();
-        let node = node::open_metadata(kernel, path)?;
+        let (node, identity) = node::open_metadata(kernel, path)?;
         let fourccs =
             modes::fourccs(&*node).map_err(|fault| policy::error(&name, fault.operation, fault.errno))?;
         let size = node.format().map_err(|errno| policy::error(&name, Operation::GetFormat, errno))?;
-        Ok(Self { node, name, fourccs, size: bytes(&size), buffers: 0, streaming: false })
+        let id = node::id(&identity, path);
+        Ok(Self { node, name, id, fourccs, size: bytes(&size), buffers: 0, streaming: false })
     }
 
     /// The formats that it has (`V4L2_META_FMT_*`, four characters each); the first is the one at start.
@@ -288,6 +300,14 @@ mod tests {
         node.stop().unwrap();
         node.start().unwrap();
         assert_eq!(node.dequeue(SECOND).unwrap().unwrap().sequence, 0);
+    }
+
+    #[test]
+    fn a_node_has_the_name_of_its_camera() {
+        let (kernel, ..) = device();
+        let camera = V4l2Camera::open_on(&kernel, Path::new(VIDEO)).unwrap();
+        assert_eq!(open(&kernel).id, camera.info().id);
+        assert!(MetadataNode::beside(Path::new("/no-such-sysfs"), camera.info()).is_none());
     }
 
     #[test]

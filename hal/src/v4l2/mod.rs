@@ -65,6 +65,8 @@ pub struct V4l2Camera {
     source: Option<Source>,
     /// The media device that it belongs to.
     media: Option<Box<dyn Media>>,
+    /// Frames that are left out after each start.
+    skipped: u32,
     /// Buffers go to the device in requests where it takes them.
     requests: bool,
     /// Colour planes get memories of their own where the device has both.
@@ -83,6 +85,41 @@ impl V4l2Camera {
         Self::open_on(&Linux, path)
     }
 
+    /// The same for a device that may not answer yet, since it just resumed, is being bound to its driver, or is let go
+    /// by a program that had it alone: waits for it for at most `patience`.
+    ///
+    /// # Errors
+    /// As [`V4l2Camera::open`].
+    pub fn open_within(kernel: &dyn Kernel, path: &Path, patience: Duration) -> Result<Self, Error> {
+        node::wait_until_open(kernel, path, patience);
+        Self::open_on(kernel, path)
+    }
+
+    /// Whether this program could configure it now. Sets the format that it has already, which drivers refuse while
+    /// another program has buffers.
+    ///
+    /// # Errors
+    /// [`Error::Busy`] when another program has it; [`Error::Gone`].
+    pub fn check_free(&self) -> Result<(), Error> {
+        if self.allocated {
+            return Ok(());
+        }
+        match self.node.format().and_then(|format| self.node.set_format(&format)) {
+            Ok(_) => Ok(()),
+            Err(errno) => match policy::judge(Operation::SetFormat, errno) {
+                Verdict::Busy | Verdict::Gone => Err(self.failed(Operation::SetFormat, errno)),
+                // A format at start that the driver itself does not take says nothing of other programs.
+                _ => Ok(()),
+            },
+        }
+    }
+
+    /// Frames to leave out after each start of the stream: sensors whose first ones are dark or torn, as a board's
+    /// description knows. They are not numbered. 0 at first.
+    pub fn skip_first(&mut self, frames: u32) {
+        self.skipped = frames;
+    }
+
     /// [`V4l2Camera::open`] on another kernel than this machine's.
     ///
     /// # Errors
@@ -97,9 +134,8 @@ impl V4l2Camera {
             let reason = format!("it has no format that is known here; it offers {offered}");
             return Err(Error::Unsupported { camera, reason });
         }
-        let id = if identity.bus_info.is_empty() { camera } else { format!("v4l2:{}", identity.bus_info) };
         let info = CameraInfo {
-            id,
+            id: node::id(&identity, path),
             driver: identity.driver,
             model: identity.card,
             path: Some(path.to_path_buf()),
@@ -118,6 +154,7 @@ impl V4l2Camera {
             orphans: false,
             source: None,
             media: kernel.media_of(path).ok(),
+            skipped: 0,
             requests: false,
             separate: false,
         })
@@ -198,12 +235,11 @@ impl V4l2Camera {
                 format!("it gives {} buffers of {size_bytes} bytes, and streaming needs 2", granted.count);
             return Err(self.unsupported(reason));
         }
-        let buffers = (0..granted.count)
-            .map(|index| match &self.source {
-                None => self.export(index, &layout),
-                Some(source) => self.import(index, source, &layout),
-            })
-            .collect::<Result<Vec<_>, _>>()?;
+        let buffers = match &self.source {
+            None => (0..granted.count).map(|index| self.export(index, &layout)).collect::<Result<_, _>>()?,
+            Some(source) => self.import_all(granted.count, source, &layout)?,
+        };
+        let slots = u32::try_from(buffers.len()).unwrap_or(granted.count);
         let config = StreamConfig {
             format: layout.format,
             width: layout.width,
@@ -211,15 +247,16 @@ impl V4l2Camera {
             stride_bytes: layout.stride(),
             separate: layout.separate,
             size_bytes,
-            slots: granted.count,
-            held: plan.held(granted.count),
+            slots,
+            held: plan.held(slots),
             frame_interval,
             colorimetry: layout.colorimetry,
         };
         let layout = Layout { interval: frame_interval, ..layout };
         let mut stream = Stream::new(layout, SlotPool::with_memories(buffers), memory, fewest);
+        stream.skip_first(self.skipped);
         if self.requests && granted.requests() {
-            stream.use_requests(self.allocate_requests(granted.count)?);
+            stream.use_requests(self.allocate_requests(slots)?);
         }
         self.stream = Some(stream);
         Ok(config)
@@ -392,6 +429,8 @@ impl Drop for V4l2Camera {
 mod camera_tests;
 #[cfg(test)]
 mod planes_tests;
+#[cfg(test)]
+mod robustness_tests;
 
 #[cfg(test)]
 mod tests {

@@ -1,6 +1,7 @@
 //! From a device file to an open capture device.
 
 use std::path::Path;
+use std::time::Duration;
 
 use v4l2r::bindings;
 
@@ -19,15 +20,36 @@ pub(super) fn open(kernel: &dyn Kernel, path: &Path) -> Result<(Box<dyn Video>, 
     Ok((node, identity))
 }
 
+/// How soon it is tried again to open a device.
+const PAUSE: Duration = Duration::from_millis(50);
+
+/// Waits until a device file can be opened, at most `patience`; whether it then can be is not told here.
+pub(super) fn wait_until_open(kernel: &dyn Kernel, path: &Path, patience: Duration) {
+    let mut waited = Duration::ZERO;
+    while waited < patience && kernel.video(path).is_err_and(policy::opens_soon) {
+        let pause = PAUSE.min(patience - waited);
+        kernel.sleep(pause);
+        waited += pause;
+    }
+}
+
 /// Opens a device file that gives metadata.
-pub(super) fn open_metadata(kernel: &dyn Kernel, path: &Path) -> Result<Box<dyn Video>, Error> {
+pub(super) fn open_metadata(kernel: &dyn Kernel, path: &Path) -> Result<(Box<dyn Video>, Identity), Error> {
     let (mut node, identity) = identify(kernel, path)?;
     let wanted = bindings::V4L2_CAP_META_CAPTURE | bindings::V4L2_CAP_STREAMING;
     if capabilities(identity.capabilities, identity.device_caps) & wanted != wanted {
         return Err(unsupported(path, "it streams no metadata (no V4L2_CAP_META_CAPTURE)"));
     }
     node.use_metadata_queue();
-    Ok(node)
+    Ok((node, identity))
+}
+
+/// The name by which the device is found again.
+pub(super) fn id(identity: &Identity, path: &Path) -> String {
+    match identity.bus_info.as_str() {
+        "" => path.display().to_string(),
+        bus => format!("v4l2:{bus}"),
+    }
 }
 
 fn identify(kernel: &dyn Kernel, path: &Path) -> Result<(Box<dyn Video>, Identity), Error> {

@@ -173,6 +173,15 @@ pub(super) fn judge(operation: Operation, errno: Errno) -> Verdict {
     }
 }
 
+/// Whether a device that cannot be opened may be so in a moment: it resumes, its driver is being bound, or a program
+/// that had it alone is letting it go.
+pub(super) fn opens_soon(errno: Errno) -> bool {
+    matches!(
+        errno,
+        Errno::EBUSY | Errno::ENODEV | Errno::ENXIO | Errno::EAGAIN | Errno::EIO | Errno::ETIMEDOUT
+    )
+}
+
 /// The error that a caller sees when a call on `camera` was refused and no rule cures it.
 pub(super) fn error(camera: &str, operation: Operation, errno: Errno) -> Error {
     let camera = camera.to_owned();
@@ -272,6 +281,15 @@ mod tests {
         assert_eq!(judge(Operation::DequeueBuffer, Errno::EPIPE), Verdict::Restart);
         assert_eq!(judge(Operation::QueueBuffer, Errno::EIO), Verdict::Restart);
         assert_eq!(judge(Operation::QueueBuffer, Errno::EINVAL), Verdict::Failed(""));
+    }
+
+    #[test]
+    fn what_cannot_be_opened_soon_is_not_waited_for() {
+        assert!([Errno::EBUSY, Errno::ENODEV, Errno::ENXIO, Errno::EIO].into_iter().all(opens_soon));
+        for errno in [Errno::ENOENT, Errno::EACCES, Errno::EPERM, Errno::ENOTTY, Errno::EMFILE, Errno::EINVAL]
+        {
+            assert!(!opens_soon(errno), "{errno}");
+        }
     }
 
     #[test]

@@ -7,15 +7,16 @@ use std::sync::Arc;
 use std::time::Duration;
 
 use nix::errno::Errno;
+use v4l2r::bindings;
 
 use super::buffers::with_imports;
 use super::layout::Layout;
 use super::policy::{Fault, Operation, Verdict};
-use super::sequence::Sequence;
+use super::sequence::{Rhythm, Sequence};
 use super::settings::{Load, Settings};
 use crate::camera::Dequeued;
 use crate::frame::SlotPool;
-use crate::kernel::{Filled, Memory, Queue, Ready, Request};
+use crate::kernel::{Event, Filled, Memory, Queue, Ready, Request};
 use crate::memory::{Access, Buffer};
 
 /// Where a slot is.
@@ -39,6 +40,13 @@ pub(super) struct Stream {
     memory: Memory,
     /// The queue was restarted, and no good frame came since.
     restarted: bool,
+    /// Frames to leave out after each start.
+    skipped: u32,
+    /// Those of this start that are still to be left out.
+    to_skip: u32,
+    /// Frames that the device lost one by one since the last good one.
+    passing: u32,
+    rhythm: Rhythm,
     /// One for each slot, where buffers go to the device in requests; else none.
     requests: Vec<Box<dyn Request>>,
     settings: Settings,
@@ -50,6 +58,9 @@ pub(super) struct Stream {
 
 /// Silence for so long, or eight frames where those take longer, is a stall.
 const PATIENCE: Duration = Duration::from_secs(2);
+
+/// So many frames may be lost one by one before the queue counts as failed.
+const PASSING: u32 = 3;
 
 impl Stream {
     /// A stream that is off, over slots that are all idle.
@@ -65,11 +76,20 @@ impl Stream {
             streaming: false,
             memory,
             restarted: false,
+            skipped: 0,
+            to_skip: 0,
+            passing: 0,
+            rhythm: Rhythm::default(),
             requests: Vec::new(),
             settings: Settings::default(),
             loads: Vec::new(),
             heard: Duration::ZERO,
         }
+    }
+
+    /// Leaves out so many frames after each start.
+    pub(super) fn skip_first(&mut self, frames: u32) {
+        self.skipped = frames;
     }
 
     /// Lets buffers go to the device in these requests, one for each slot, from the next start on.
@@ -94,6 +114,7 @@ impl Stream {
     /// Queues all slots that are not lent out and switches the stream on; on a refusal all is as before.
     pub(super) fn start(&mut self, queue: &dyn Queue) -> Result<(), Fault> {
         self.sequence = Sequence::default();
+        self.rhythm = Rhythm::default();
         self.restarted = false;
         self.switch_on(queue)
     }
@@ -166,6 +187,13 @@ impl Stream {
                 self.cure(queue, Fault { operation: Operation::DequeueBuffer, errno: Errno::EIO }).map(Some)
             }
             Verdict::Again => Ok(None),
+            // Old drivers say so of one lost frame; a queue that failed says so in its poll as well.
+            Verdict::Restart if errno == Errno::EIO && !ready.fault && self.passing < PASSING => {
+                self.passing += 1;
+                self.heard = queue.now();
+                let reason = "the device lost it (EIO)";
+                Ok(Some(Dequeued::Damaged { sequence: self.sequence.lost(), reason }))
+            }
             _ => self.cure(queue, fault).map(Some),
         }
     }
@@ -174,6 +202,16 @@ impl Stream {
     fn sort_out(&mut self, queue: &dyn Queue, filled: &Filled) -> Option<Dequeued> {
         let slot = self.slots.get_mut(filled.index as usize).filter(|slot| **slot == Slot::Queued)?;
         *slot = Slot::Idle;
+        if filled.flags & bindings::V4L2_BUF_FLAG_LAST != 0 && filled.planes[0].bytes_used == 0 {
+            // No frame, and no loss either. What comes after it is for the caller to ask.
+            return Some(Dequeued::Event(Event::EndOfStream));
+        }
+        let settings = self.loads.get(filled.index as usize).and_then(|load| load.number);
+        if self.to_skip > 0 && settings.is_none() {
+            self.to_skip -= 1;
+            let _ = self.feed(queue);
+            return None;
+        }
         let sequence = self.sequence.next(filled.sequence);
         let lengths = self.pool.memories(filled.index).iter().map(Buffer::len);
         let frame = self.layout.judge(filled, lengths, sequence, queue.now()).and_then(|(shot, later)| {
@@ -182,8 +220,9 @@ impl Stream {
         });
         match frame {
             Ok(frame) => {
-                let settings = self.loads.get(filled.index as usize).and_then(|load| load.number);
-                let frame = frame.of_device(filled.sequence, settings);
+                let missing = self.rhythm.missing(sequence, frame.timestamp(), self.layout.interval);
+                let frame = frame.of_device(filled.sequence, settings, missing);
+                self.passing = 0;
                 self.slots[filled.index as usize] = Slot::Lent;
                 self.restarted = false;
                 Some(Dequeued::Frame(frame))
@@ -207,6 +246,7 @@ impl Stream {
         let sequence = self.sequence.broke();
         let reason = match fault.operation {
             Operation::Wait => "the device was silent and was restarted",
+            _ if fault.errno == Errno::EPIPE => "the device's stream had ended and was restarted",
             _ => "the device's queue failed and was restarted",
         };
         Ok(Dequeued::Damaged { sequence, reason })
@@ -223,6 +263,7 @@ impl Stream {
             self.unqueue();
         }
         self.streaming = started.is_ok();
+        (self.to_skip, self.passing) = (self.skipped, 0);
         self.heard = queue.now();
         started
     }

@@ -306,16 +306,54 @@ fn a_device_that_takes_no_buffer_at_all_is_an_error() {
 
 #[test]
 fn a_failed_queue_is_restarted_once() {
-    let script = Script::default().with(|inner| inner.answers.push_back(Err(Errno::EIO)));
+    let script = Script::default();
+    let fail = || {
+        let mut inner = script.inner.borrow_mut();
+        inner.waits.push_back(Ok(Ready::FAULT));
+        inner.answers.push_back(Err(Errno::EIO));
+    };
     let mut stream = started(&script);
+    fail();
     assert_eq!(damage(&mut stream, &script), (0, "the device's queue failed and was restarted"));
     assert_eq!(frame(&mut stream, &script).sequence(), 1);
-    script.inner.borrow_mut().answers.push_back(Err(Errno::EIO));
+    fail();
     assert_eq!(damage(&mut stream, &script).0, 2);
-    script.inner.borrow_mut().answers.push_back(Err(Errno::EIO));
+    fail();
     let fault = stream.dequeue(&script, SHORT).unwrap_err();
     assert_eq!(fault, Fault { operation: Operation::DequeueBuffer, errno: Errno::EIO });
     assert_eq!(script.inner.borrow().restarts, 3);
+}
+
+#[test]
+fn an_eio_that_poll_knows_nothing_of_is_one_lost_frame_and_several_are_a_failed_queue() {
+    let script = Script::default().with(|inner| inner.answers.push_back(Err(Errno::EIO)));
+    let mut stream = started(&script);
+    assert_eq!(damage(&mut stream, &script), (0, "the device lost it (EIO)"));
+    assert_eq!(frame(&mut stream, &script).sequence(), 1);
+    assert_eq!(script.inner.borrow().restarts, 1, "the stream was not broken for it");
+    script.inner.borrow_mut().answers.extend([Err(Errno::EIO); 4]);
+    for sequence in 2..5 {
+        assert_eq!(damage(&mut stream, &script), (sequence, "the device lost it (EIO)"));
+    }
+    assert_eq!(damage(&mut stream, &script), (5, "the device's queue failed and was restarted"));
+    assert_eq!(script.inner.borrow().restarts, 2);
+    assert_eq!(frame(&mut stream, &script).sequence(), 6);
+}
+
+#[test]
+fn the_last_buffer_of_a_stream_is_its_end_and_no_damage_unless_it_holds_a_frame() {
+    let last = bindings::V4L2_BUF_FLAG_LAST;
+    let script = Script::default().with(|inner| {
+        inner.answers.push_back(Ok(Filled { flags: last, ..filled(0, 0) }));
+        inner.answers.push_back(Ok(Filled { flags: last, planes: one(0, 0), ..filled(1, 1) }));
+        inner.answers.push_back(Err(Errno::EPIPE));
+    });
+    let mut stream = started(&script);
+    assert_eq!(frame(&mut stream, &script).sequence(), 0);
+    let end = stream.dequeue(&script, SHORT).unwrap();
+    assert!(matches!(end, Dequeued::Event(Event::EndOfStream)), "{end:?}");
+    assert_eq!(damage(&mut stream, &script).1, "the device's stream had ended and was restarted");
+    frame(&mut stream, &script);
 }
 
 #[test]
@@ -345,6 +383,7 @@ fn held_frames_survive_a_restart_and_are_not_queued() {
     let script = Script::default();
     let mut stream = started(&script);
     let held = frame(&mut stream, &script);
+    script.inner.borrow_mut().waits.push_back(Ok(Ready::FAULT));
     script.inner.borrow_mut().answers.push_back(Err(Errno::EIO));
     damage(&mut stream, &script);
     assert_eq!(script.queued(), SLOTS as usize - 1);

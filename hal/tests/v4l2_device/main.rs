@@ -2,7 +2,7 @@
 //! passes. Faults are made with the controls of the kernel's `vivid` driver, where the device is one.
 //!
 //! ```text
-//! modprobe vivid n_devs=2 multiplanar=1,2 num_inputs=1 input_types=0
+//! modprobe vivid n_devs=2 multiplanar=1,2 num_inputs=1,1 input_types=0,0
 //! LATENT_TEST_VIDEO=/dev/video0 ./v4l2_device --test-threads=1 --nocapture
 //! ```
 // The helpers of the tests fail as tests do.

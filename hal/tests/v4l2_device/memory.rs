@@ -67,6 +67,94 @@ fn frames_can_be_moved_out_of_the_drivers_memory() {
     assert!(buffer.read().unwrap().iter().any(|byte| *byte != 0));
 }
 
+/// Forgets which pages of this process the CPU has touched.
+fn forget_touches() {
+    std::fs::write("/proc/self/clear_refs", "1").unwrap();
+}
+
+/// Bytes of the mappings of DMA-bufs, and those of them that the CPU touched since [`forget_touches`]: the processor marks
+/// a page in its page table when it reads it, and the kernel tells.
+/// <https://docs.kernel.org/filesystems/proc.html> (smaps, `Referenced`)
+fn mapped_and_touched() -> (usize, usize) {
+    let maps = std::fs::read_to_string("/proc/self/smaps").unwrap();
+    let (mut is_frame, mut sums) = (false, (0, 0));
+    for line in maps.lines() {
+        let (key, rest) = line.split_once(' ').unwrap_or((line, ""));
+        if !key.ends_with(':') {
+            is_frame = rest.contains("dmabuf");
+            continue;
+        }
+        let bytes = || rest.trim().trim_end_matches(" kB").parse::<usize>().map_or(0, |kibi| kibi << 10);
+        match key {
+            "Rss:" if is_frame => sums.0 += bytes(),
+            "Referenced:" if is_frame => sums.1 += bytes(),
+            _ => {}
+        }
+    }
+    sums
+}
+
+/// What this process read from files, sockets and devices by copying.
+fn bytes_read() -> u64 {
+    let text = std::fs::read_to_string("/proc/self/io").unwrap();
+    text.lines().find_map(|line| line.strip_prefix("rchar: ")).unwrap().trim().parse().unwrap()
+}
+
+/// Frames in the driver's own memory, which is mapped as a whole when it is exported: there are no faults to count, so
+/// the marks of the page tables are looked at, which the code under test cannot reach.
+fn frames_pass_untouched(device: &Device, frames: u64) {
+    let (files, before) = (open_files(), memory::ledger());
+    let mut camera = device.open();
+    let mode = Mode { frame_interval: Some(Duration::from_secs(1) / 60), ..smallest(&camera) };
+    let config = camera.configure(&StreamRequest { mode, held: 4 }).unwrap();
+    camera.start().unwrap();
+    drop(frame(&mut camera));
+    let (mapped, _) = mapped_and_touched();
+    if mapped < config.size_bytes * config.slots as usize {
+        println!("SKIP the kernel keeps no account of the pages of this driver's memory ({mapped} bytes)");
+        return;
+    }
+    forget_touches();
+    let (begun, read) = (Instant::now(), bytes_read());
+    let mut last = frame(&mut camera);
+    let mut lost = 0;
+    for _ in 1..frames {
+        let next = frame(&mut camera);
+        lost += next.missing_before();
+        last = next;
+    }
+    let (took, (still_mapped, touched)) = (begun.elapsed(), mapped_and_touched());
+    let copied = bytes_read() - read;
+    println!(
+        "{frames} frames {}x{} in {took:?}, {lost} lost, {touched} of {mapped} bytes touched, {copied} bytes read",
+        config.width, config.height
+    );
+    assert_eq!(touched, 0, "somebody looked at a frame");
+    assert_eq!(still_mapped, mapped, "somebody mapped frames again");
+    assert!(copied < 1 << 20, "somebody read frames through a file: {copied} bytes");
+    // The same account shows one copy of one frame.
+    let copy = bytes(&last);
+    let (_, touched) = mapped_and_touched();
+    println!("one copy of {} bytes: {touched} bytes touched", copy.len());
+    assert!(touched >= copy.len(), "a copy is not seen: {touched} bytes");
+    assert!(touched <= config.size_bytes.next_multiple_of(1 << 16), "one frame and no other");
+    drop((last, camera));
+    assert_eq!((open_files(), memory::ledger()), (files, before));
+}
+
+#[test]
+fn frames_of_the_drivers_memory_pass_without_a_look_at_them() {
+    let Some(device) = device() else { return };
+    frames_pass_untouched(&device, 120);
+}
+
+#[test]
+#[ignore = "ten thousand frames take minutes"]
+fn ten_thousand_frames_of_the_drivers_memory_pass_without_a_copy_or_a_leak() {
+    let Some(device) = device() else { return };
+    frames_pass_untouched(&device, 10_000);
+}
+
 /// Pages that this process touched for the first time.
 fn page_faults() -> u64 {
     let text = std::fs::read_to_string("/proc/self/stat").unwrap();

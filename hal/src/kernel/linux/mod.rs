@@ -8,6 +8,7 @@ mod video;
 use std::fs::{File, OpenOptions};
 use std::os::unix::fs::{FileTypeExt, MetadataExt, OpenOptionsExt};
 use std::path::Path;
+use std::time::Duration;
 
 use nix::errno::Errno;
 use nix::fcntl::OFlag;
@@ -34,13 +35,24 @@ impl Kernel for Linux {
     }
 
     fn media_of(&self, video: &Path) -> nix::Result<Box<dyn Media>> {
-        let media = discovery::media_of(Path::new(discovery::SYSFS), video).ok_or(Errno::ENOENT)?;
-        self.media(&media)
+        let number = std::fs::metadata(video).map_err(|error| errno(&error))?.rdev();
+        let (major, minor) = (nix::sys::stat::major(number), nix::sys::stat::minor(number));
+        let has_it = |media: &dyn Media| {
+            let interfaces = media.topology().map(|topology| topology.interfaces).unwrap_or_default();
+            interfaces.iter().any(|found| (u64::from(found.major), u64::from(found.minor)) == (major, minor))
+        };
+        let candidates = discovery::media_of(Path::new(discovery::SYSFS), video);
+        let mut opened = candidates.iter().filter_map(|file| self.media(file).ok());
+        opened.find(|media| has_it(&**media)).ok_or(Errno::ENOENT)
     }
 
     fn subdevice(&self, path: &Path) -> nix::Result<Box<dyn Subdevice>> {
         check_kind(path)?;
         Ok(Box::new(subdevice::Node::new(open(path)?)))
+    }
+
+    fn sleep(&self, time: Duration) {
+        std::thread::sleep(time);
     }
 }
 
