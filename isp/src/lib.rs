@@ -40,6 +40,7 @@ mod statistics;
 pub mod tier;
 pub mod unpack;
 mod white_balance;
+pub mod yuv;
 
 pub use cfa::{CfaPattern, Channel};
 pub use demosaic::Demosaic;

@@ -8,7 +8,7 @@ use crate::colour::Colour;
 use crate::level::Level as Level16;
 use crate::mosaic::Taps;
 use crate::tier::{directional, preview, video};
-use crate::{compand, defects, scale, sharpen};
+use crate::{compand, defects, scale, sharpen, yuv};
 
 /// `fn NAME(ARGUMENTS) = BODY;` makes a function that takes a [`Simd`] and then the arguments. The body is inlined
 /// into one function for each level, so that it is compiled with what the level has.
@@ -65,6 +65,8 @@ kernels! {
     fn sharpen(luma: Taps<'_, u8>, rgb: [&[u8]; 3], out: [&mut [u8]; 3]) = sharpen::sharpen;
     /// Quarters to linear codes.
     fn expand(quarters: &[u16], compander: compand::Compander, white: u16, out: &mut [u16]) = compand::expand;
+    /// Luma and chroma to red, green and blue in their places, all in 16ths of an 8-bit code.
+    fn yuv_convert(weights: &yuv::Weights, planes: [&mut [u16]; 3]) = yuv::convert;
     /// Quarters of an 8-bit code to 8 bits.
     fn narrow(quarters: &[u16], out: &mut [u8]) = scale::narrow;
     /// All stages of a directional tier, one row on.
