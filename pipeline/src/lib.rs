@@ -5,6 +5,7 @@
 
 #![forbid(unsafe_code)]
 
+pub mod camera_jpeg;
 pub mod caption;
 pub mod clock;
 pub mod crash;

@@ -40,7 +40,7 @@ impl Rows {
         let (near, far) = if layout.halves_rows() {
             let (_, rows) = layout.plane(1, view.geometry().width, view.geometry().height);
             let near = y / 2;
-            (near, if y % 2 == 0 { near.saturating_sub(1) } else { (near + 1).min(rows - 1) })
+            (near, if y.is_multiple_of(2) { near.saturating_sub(1) } else { (near + 1).min(rows - 1) })
         } else {
             (y, y)
         };
