@@ -1,9 +1,10 @@
 //! Cameras by name: those of the machine, and the replay of raw files.
 
-use latent_hal::Camera;
+use latent_hal::{Camera, CameraInfo, CameraName, hotplug};
 
 use crate::error::Error;
 use crate::replay::ReplayCamera;
+use crate::session::Reopen;
 
 /// Opens the camera of this name; without a name the first usable real one, else the virtual one.
 ///
@@ -15,4 +16,12 @@ pub fn open(name: Option<&str>) -> Result<Box<dyn Camera>, Error> {
         Some(path) => Ok(Box::new(ReplayCamera::open(path)?)),
         None => Ok(latent_hal::open::open(&name.parse()?)?),
     }
+}
+
+/// What finds a camera of the machine again after it was unplugged, by the place that it is plugged into; `None` for
+/// cameras that cannot go away.
+pub fn reopen(info: &CameraInfo) -> Option<Reopen> {
+    info.path.as_ref()?;
+    let name: CameraName = info.id.parse().ok()?;
+    Some(Box::new(move |timeout| hotplug::wait_for(&name, timeout)))
 }

@@ -121,6 +121,8 @@ pub(super) struct Device {
     /// Buffers to fill, in the order in which they were queued.
     pub(super) waiting: VecDeque<u32>,
     pub(super) now: Duration,
+    /// What all frames hold, instead of pictures of their own.
+    pub(super) shown: Option<Vec<u8>>,
     files: u64,
     gone: bool,
     streaming: bool,
@@ -157,6 +159,7 @@ impl Device {
             filled: VecDeque::new(),
             waiting: VecDeque::new(),
             now: Duration::from_secs(1000),
+            shown: None,
             files: 0,
             gone: false,
             streaming: false,
@@ -269,7 +272,8 @@ impl Device {
         self.due += self.interval();
         let number = self.frames;
         self.frames += 1;
-        let (mut bytes_used, mut flags) = (self.size(), 0);
+        let shown = self.shown.as_ref().and_then(|bytes| u32::try_from(bytes.len()).ok());
+        let (mut bytes_used, mut flags) = (shown.map_or(self.size(), |len| len.min(self.size())), 0);
         let mut lost = false;
         for fault in self.faults.take(number) {
             match fault {
@@ -323,7 +327,10 @@ impl Device {
         let plane = self.format.planes.first().copied().unwrap_or_default();
         let Format { fourcc, width, height, .. } = self.format;
         let size = plane.size as usize;
-        let bytes = picture(fourcc, width, height, plane.stride as usize, size, self.sequence);
+        let bytes = match &self.shown {
+            Some(shown) => shown.iter().copied().chain(std::iter::repeat(0)).take(size).collect(),
+            None => picture(fourcc, width, height, plane.stride as usize, size, self.sequence),
+        };
         // Memory that cannot be mapped stays as it was, which a test sees.
         if let Ok(mut memory) = Mapping::read_write(file, size) {
             memory.bytes_mut().copy_from_slice(&bytes);
