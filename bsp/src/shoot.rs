@@ -29,6 +29,8 @@ pub(crate) fn run(args: &ShootArgs, output: Output, cancel: &Arc<AtomicBool>) ->
         count: args.count,
         burst: args.burst,
         develop: !args.no_wait,
+        format: args.format.map(|format| format.to_string()),
+        size: args.size,
     };
     let start = Instant::now();
     loop {

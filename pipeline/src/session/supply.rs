@@ -20,6 +20,9 @@ const WAIT: Duration = Duration::from_millis(250);
 /// How often a camera that is still there is started again before it is opened anew, and how long is waited before.
 const RESTARTS: [Duration; 3] = [Duration::ZERO, Duration::from_millis(100), Duration::from_millis(500)];
 
+/// Between two openings of a camera that did not last.
+const SETTLING: Duration = Duration::from_millis(20);
+
 /// Runs the capture thread.
 pub(super) fn run(mut camera: Box<dyn Camera>, mut reopen: Option<Reopen>, stream: &Stream) {
     let ended = loop {
@@ -129,7 +132,7 @@ fn bring_back(
     since: Duration,
     stream: &Stream,
 ) -> Back {
-    let gone = matches!(why, Why::Failed(error) if is_gone(error));
+    let gone = matches!(why, Why::Failed(error) if kind(error) == Some(ErrorKind::Gone));
     // Closed before it is opened again: many drivers have one user at a time.
     let mut camera = (!gone).then_some(camera);
     let mut restarts = RESTARTS.iter();
@@ -160,9 +163,17 @@ fn bring_back(
         let error = match (tried, camera.take()) {
             (Ok(setup), Some(camera)) => return Back::Streaming(camera, setup),
             (Ok(_), None) => continue,
-            (Err(error), same) => {
-                let anew = reopen.is_some() && restarts.len() == 0;
-                camera = same.filter(|_| !is_gone(&error) && !anew);
+            (Err(error), None) => error,
+            (Err(error), Some(same)) => {
+                // One that could not be switched off is in a state that only closing it ends.
+                let spoilt = matches!(kind(&error), Some(ErrorKind::Gone | ErrorKind::Usage));
+                let anew = reopen.is_some() && (spoilt || restarts.len() == 0);
+                camera = (!anew).then_some(same);
+                if anew && spoilt && !left.is_zero() {
+                    // It may come and go for a while, as plugs do that are pushed in.
+                    std::thread::sleep(SETTLING.min(left));
+                    continue;
+                }
                 error
             }
         };
@@ -172,18 +183,18 @@ fn bring_back(
     }
 }
 
-fn is_gone(error: &Error) -> bool {
-    matches!(error, Error::Camera(error) if error.kind() == ErrorKind::Gone)
+fn kind(error: &Error) -> Option<ErrorKind> {
+    match error {
+        Error::Camera(error) => Some(error.kind()),
+        _ => None,
+    }
 }
 
 /// What waiting does not cure.
 fn is_for_good(error: &Error) -> bool {
-    match error {
-        Error::Camera(error) => {
-            matches!(error.kind(), ErrorKind::Unsupported | ErrorKind::Permission | ErrorKind::Usage)
-        }
-        _ => true,
-    }
+    let passing =
+        [ErrorKind::NotFound, ErrorKind::Busy, ErrorKind::Gone, ErrorKind::Stalled, ErrorKind::System];
+    kind(error).is_none_or(|kind| !passing.contains(&kind))
 }
 
 impl Stream {

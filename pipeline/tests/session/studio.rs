@@ -202,6 +202,22 @@ impl Studio {
         }
     }
 
+    /// Waits for an event that has not come so far.
+    pub(crate) fn wait_for_next(&mut self, wanted: &str) {
+        let begun = Instant::now();
+        loop {
+            let left = PATIENCE.saturating_sub(begun.elapsed());
+            let Ok(event) = self.events.recv_timeout(left) else {
+                panic!("no {wanted} came; these did: {:#?}", self.seen);
+            };
+            let is_it = name(&event) == wanted;
+            self.seen.push(event);
+            if is_it {
+                return;
+            }
+        }
+    }
+
     /// Takes a photo and waits until it is announced and its burst is safe: the photo, and the frames of its burst.
     pub(crate) fn photo(&mut self) -> (AssetView, u32) {
         let id = self.session().capture().unwrap();
