@@ -191,6 +191,12 @@ impl Session {
         let megapixels = u64::from(config.width) * u64::from(config.height) / 1_000_000;
         let estimate_ms = Arc::new(AtomicU64::new(10 + 10 * megapixels));
 
+        let lane = proxy_lane::Lane::new(
+            Arc::clone(&library),
+            Arc::clone(&listeners),
+            options.tier,
+            Arc::clone(&estimate_ms),
+        );
         let (proxies, proxy_work) = mpsc::channel();
         let (spools, spool_work) = mpsc::channel();
         let stream = Arc::new(Stream {
@@ -205,16 +211,10 @@ impl Session {
             changed: Condvar::new(),
             options,
             events,
-            listeners: Arc::clone(&listeners),
+            listeners,
             proxies: proxies.clone(),
             spools,
         });
-        let lane = proxy_lane::Lane::new(
-            Arc::clone(&library),
-            Arc::clone(&listeners),
-            options.tier,
-            Arc::clone(&estimate_ms),
-        );
         let spool = spool_lane::Lane { library: Arc::clone(&library), burst: options.burst, proxies };
         let threads = vec![
             spawn("latent-capture", {

@@ -41,7 +41,7 @@ pub(super) fn run(mut camera: Box<dyn Camera>, mut reopen: Option<Reopen>, strea
         match bring_back(camera, reopen.as_mut(), &why, since, stream) {
             Back::Streaming(back, new) => {
                 camera = back;
-                resumed(stream, &setup, new, &why, since);
+                resumed(stream, &setup, *new, &why, since);
             }
             Back::Closing => break None,
             Back::Failed(error) => break Some(error),
@@ -119,7 +119,7 @@ fn resumed(stream: &Stream, before: &Setup, new: Setup, why: &Why, since: Durati
 }
 
 enum Back {
-    Streaming(Box<dyn Camera>, Setup),
+    Streaming(Box<dyn Camera>, Box<Setup>),
     Closing,
     Failed(Error),
 }
@@ -161,7 +161,7 @@ fn bring_back(
             }
         };
         let error = match (tried, camera.take()) {
-            (Ok(setup), Some(camera)) => return Back::Streaming(camera, setup),
+            (Ok(setup), Some(camera)) => return Back::Streaming(camera, Box::new(setup)),
             (Ok(_), None) => continue,
             (Err(error), None) => error,
             (Err(error), Some(same)) => {
