@@ -156,12 +156,14 @@ fn conclude(
     if let Some((kind, message)) = &tally.failure {
         return Err(Failure::failed(kind, message.clone(), None));
     }
-    if tally.secured < tally.announced {
+    // A burst whose row was late may have been developed all the same.
+    let safe = tally.secured.max(tally.finals);
+    if safe < tally.announced {
         return Err(Failure::failed(
             "raw_lost",
             format!(
                 "{} of {} photos have no raw burst and stay in low quality",
-                tally.announced - tally.secured,
+                tally.announced - safe,
                 tally.announced
             ),
             Some("free some space in the library's folder before the next photo"),

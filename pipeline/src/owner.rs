@@ -156,7 +156,7 @@ impl Owner {
                 taken = Err(Error::Cancelled);
                 break;
             }
-            if let Err(error) = session.capture() {
+            if let Err(error) = session.capture_unless(&self.cancel) {
                 taken = Err(error);
                 break;
             }

@@ -27,7 +27,7 @@ mod setup;
 mod spool_lane;
 mod supply;
 
-use std::sync::atomic::{AtomicU64, Ordering};
+use std::sync::atomic::{AtomicBool, AtomicU64, Ordering};
 use std::sync::mpsc;
 use std::sync::{Arc, Condvar, Mutex, MutexGuard, PoisonError};
 use std::thread::JoinHandle;
@@ -243,9 +243,22 @@ impl Session {
     /// # Errors
     /// [`Error::Stream`] when the stream has ended.
     pub fn capture(&self) -> Result<u64, Error> {
+        self.capture_unless(&AtomicBool::new(false))
+    }
+
+    /// As [`Session::capture`]; setting `cancel` ends the waiting.
+    ///
+    /// # Errors
+    /// [`Error::Stream`] when the stream has ended; [`Error::Cancelled`].
+    pub fn capture_unless(&self, cancel: &AtomicBool) -> Result<u64, Error> {
+        const PAUSE: Duration = Duration::from_millis(100);
         let mut state = self.stream.state();
         while (state.active.is_some() || state.away) && state.ended.is_none() {
-            state = self.stream.changed.wait(state).unwrap_or_else(PoisonError::into_inner);
+            if cancel.load(Ordering::Relaxed) {
+                return Err(Error::Cancelled);
+            }
+            let waited = self.stream.changed.wait_timeout(state, PAUSE);
+            state = waited.unwrap_or_else(PoisonError::into_inner).0;
         }
         if let Some(reason) = &state.ended {
             return Err(Error::Stream { reason: reason.clone() });

@@ -1,12 +1,15 @@
 //! A camera that goes away and comes back while photos are taken, and a source that changes.
 
+use std::sync::Arc;
+use std::sync::atomic::{AtomicBool, Ordering};
 use std::time::{Duration, Instant};
 
-use latent_hal::fake::{Fault, Model};
+use latent_hal::fake::{Call, Fault, Model, Times};
 use latent_hal::kernel::{Event as KernelEvent, SizeEntry};
 use latent_pipeline::Error;
 use latent_pipeline::event::EventKind;
 use latent_pipeline::session::SessionOptions;
+use nix::errno::Errno;
 
 use crate::studio::{PATH, Studio, name, options, pixels};
 
@@ -95,11 +98,7 @@ fn a_camera_that_does_not_come_back_ends_the_session_in_time_and_a_new_one_is_go
     studio.photo();
     let begun = Instant::now();
     // As the kernel does: the file goes with the camera.
-    studio.camera().refuse(
-        latent_hal::fake::Call::Open,
-        nix::errno::Errno::ENODEV,
-        latent_hal::fake::Times::Always,
-    );
+    studio.camera().refuse(Call::Open, Errno::ENODEV, Times::Always);
     studio.camera().unplug();
     studio.wait(|event| name(event) == "cameraLost");
     let error = studio.session().capture().unwrap_err();
@@ -124,6 +123,24 @@ fn closing_does_not_wait_for_a_camera_that_is_away() {
     let begun = Instant::now();
     studio.close().unwrap();
     assert!(begun.elapsed() < Duration::from_secs(2), "{:?}", begun.elapsed());
+}
+
+#[test]
+fn waiting_for_a_camera_that_is_away_can_be_called_off() {
+    let mut studio =
+        Studio::open(Model::raw(), SessionOptions { absence: Duration::from_secs(60), ..options(2) });
+    studio.camera().refuse(Call::Open, Errno::ENODEV, Times::Always);
+    studio.camera().unplug();
+    studio.wait(|event| name(event) == "cameraLost");
+    let cancel = Arc::new(AtomicBool::new(false));
+    let later = Arc::clone(&cancel);
+    let cancelling = std::thread::spawn(move || {
+        std::thread::sleep(Duration::from_millis(100));
+        later.store(true, Ordering::Relaxed);
+    });
+    assert!(matches!(studio.session().capture_unless(&cancel), Err(Error::Cancelled)));
+    cancelling.join().unwrap();
+    studio.close().unwrap();
 }
 
 #[test]
