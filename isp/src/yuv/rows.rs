@@ -1,6 +1,8 @@
 //! Rows of luma and chroma at one size, in 16ths of a code, read out of any layout.
 
 use super::geometry::{Arrangement, YuvView};
+use crate::Simd;
+use crate::simd::kernels;
 
 /// Room for the rows that one row of the output is made of.
 #[derive(Debug)]
@@ -15,10 +17,13 @@ pub(super) struct Rows {
     /// Two rows of chroma mixed, in quarters.
     mixed: [Vec<u16>; 2],
     luma: Vec<u8>,
+    /// The luma of the row below it.
+    below: Vec<u8>,
+    simd: Simd,
 }
 
 impl Rows {
-    pub(super) fn new(width: u32) -> Self {
+    pub(super) fn new(width: u32, simd: Simd) -> Self {
         let width = width as usize;
         let pairs = width.div_ceil(2);
         let bytes = || [vec![0; pairs], vec![0; pairs]];
@@ -29,6 +34,8 @@ impl Rows {
             other: bytes(),
             mixed: [vec![0; pairs], vec![0; pairs]],
             luma: vec![0; width],
+            below: vec![0; width],
+            simd,
         }
     }
 
@@ -36,7 +43,7 @@ impl Rows {
     /// the outermost it is the outermost.
     pub(super) fn full(&mut self, view: &YuvView<'_>, y: usize) -> [&mut [u16]; 3] {
         let layout = view.geometry().layout;
-        luma(view, y, &mut self.luma);
+        luma(self.simd, view, y, &mut self.luma);
         let (near, far) = if layout.halves_rows() {
             let (_, rows) = layout.plane(1, view.geometry().width, view.geometry().height);
             let near = y / 2;
@@ -44,11 +51,11 @@ impl Rows {
         } else {
             (y, y)
         };
-        chroma(view, near, &mut self.chroma);
+        chroma(self.simd, view, near, &mut self.chroma);
         if far == near {
             self.other.clone_from(&self.chroma);
         } else {
-            chroma(view, far, &mut self.other);
+            chroma(self.simd, view, far, &mut self.other);
         }
         let [out_luma, out_chroma @ ..] = &mut self.out;
         for (out, &luma) in out_luma.iter_mut().zip(&self.luma) {
@@ -56,10 +63,8 @@ impl Rows {
         }
         let sources = self.chroma.iter().zip(&self.other);
         for ((near, far), (mixed, out)) in sources.zip(self.mixed.iter_mut().zip(out_chroma)) {
-            for (mixed, (&near, &far)) in mixed.iter_mut().zip(near.iter().zip(far)) {
-                *mixed = 3 * u16::from(near) + u16::from(far);
-            }
-            widen(mixed, out);
+            kernels::yuv_mix(self.simd, near, far, mixed);
+            kernels::yuv_widen(self.simd, mixed, out);
         }
         self.out.each_mut().map(Vec::as_mut_slice)
     }
@@ -67,21 +72,16 @@ impl Rows {
     /// Row `y` at half size: of each cell of 2x2 pixels the mean of luma and of chroma.
     pub(super) fn half(&mut self, view: &YuvView<'_>, y: usize) -> [&mut [u16]; 3] {
         let n = self.width / 2;
+        luma(self.simd, view, 2 * y, &mut self.luma);
+        luma(self.simd, view, 2 * y + 1, &mut self.below);
         let [out_luma, out_chroma @ ..] = &mut self.out;
-        luma(view, 2 * y, &mut self.luma);
-        for (out, pair) in out_luma.iter_mut().zip(self.luma.chunks_exact(2)) {
-            *out = u16::from(pair[0]) + u16::from(pair[1]);
-        }
-        luma(view, 2 * y + 1, &mut self.luma);
-        for (out, pair) in out_luma.iter_mut().zip(self.luma.chunks_exact(2)) {
-            *out = 4 * (*out + u16::from(pair[0]) + u16::from(pair[1]));
-        }
+        kernels::yuv_cells(self.simd, &self.luma, &self.below, out_luma);
         if view.geometry().layout.halves_rows() {
-            chroma(view, y, &mut self.chroma);
+            chroma(self.simd, view, y, &mut self.chroma);
             self.other.clone_from(&self.chroma);
         } else {
-            chroma(view, 2 * y, &mut self.chroma);
-            chroma(view, 2 * y + 1, &mut self.other);
+            chroma(self.simd, view, 2 * y, &mut self.chroma);
+            chroma(self.simd, view, 2 * y + 1, &mut self.other);
         }
         for (out, (one, other)) in out_chroma.iter_mut().zip(self.chroma.iter().zip(&self.other)) {
             for (out, (&one, &other)) in out.iter_mut().zip(one.iter().zip(other)) {
@@ -93,54 +93,119 @@ impl Rows {
 }
 
 /// The luma of row `y`.
-fn luma(view: &YuvView<'_>, y: usize, out: &mut [u8]) {
+fn luma(simd: Simd, view: &YuvView<'_>, y: usize, out: &mut [u8]) {
     let row = view.row(0, y);
     match view.geometry().layout.arrangement() {
-        Arrangement::Packed { luma, .. } => {
-            for (out, group) in out.chunks_mut(2).zip(row.as_chunks::<4>().0) {
-                let pair = if luma == 0 { [group[0], group[2]] } else { [group[1], group[3]] };
-                out.copy_from_slice(&pair[..out.len()]);
-            }
-        }
-        Arrangement::Pairs { .. } | Arrangement::Planes { .. } => {
-            let n = out.len().min(row.len());
-            out[..n].copy_from_slice(&row[..n]);
-        }
+        Arrangement::Packed { luma, .. } => kernels::yuv_packed_luma(simd, row.as_chunks().0, luma, out),
+        Arrangement::Pairs { .. } | Arrangement::Planes { .. } => copy(row, out),
     }
 }
 
 /// Row `y` of chroma: Cb, then Cr.
-fn chroma(view: &YuvView<'_>, y: usize, [to_cb, to_cr]: &mut [Vec<u8>; 2]) {
+fn chroma(simd: Simd, view: &YuvView<'_>, y: usize, to: &mut [Vec<u8>; 2]) {
+    let to = to.each_mut().map(Vec::as_mut_slice);
     match view.geometry().layout.arrangement() {
         Arrangement::Packed { cb, cr, .. } => {
-            let groups = view.row(0, y).as_chunks::<4>().0;
-            for ((to_cb, to_cr), group) in to_cb.iter_mut().zip(to_cr).zip(groups) {
-                (*to_cb, *to_cr) = (group[cb], group[cr]);
-            }
+            kernels::yuv_packed_chroma(simd, view.row(0, y).as_chunks().0, [cb, cr], to);
         }
         Arrangement::Pairs { cb } => {
-            let pairs = view.row(1, y).as_chunks::<2>().0;
-            for ((to_cb, to_cr), pair) in to_cb.iter_mut().zip(to_cr).zip(pairs) {
-                (*to_cb, *to_cr) = (pair[cb], pair[1 - cb]);
-            }
+            kernels::yuv_paired_chroma(simd, view.row(1, y).as_chunks().0, cb, to);
         }
         Arrangement::Planes { cb } => {
-            for (plane, to) in [(cb, to_cb), (3 - cb, to_cr)] {
-                let row = view.row(plane, y);
-                let n = to.len().min(row.len());
-                to[..n].copy_from_slice(&row[..n]);
-            }
+            let [to_cb, to_cr] = to;
+            copy(view.row(cb, y), to_cb);
+            copy(view.row(3 - cb, y), to_cr);
         }
     }
 }
 
+fn copy(row: &[u8], out: &mut [u8]) {
+    let n = out.len().min(row.len());
+    out[..n].copy_from_slice(&row[..n]);
+}
+
+/// Byte `index` of a word and the bytes that follow it.
+#[inline(always)]
+fn bytes_from(word: u32, index: usize) -> u32 {
+    word >> (8 * index as u32)
+}
+
+/// The two luma samples of each group, the first at byte `first`; of an odd width the last group has one.
+#[inline(always)]
+pub(crate) fn packed_luma(groups: &[[u8; 4]], first: usize, out: &mut [u8]) {
+    let (pairs, last) = out.as_chunks_mut::<2>();
+    for (pair, group) in pairs.iter_mut().zip(groups) {
+        let word = bytes_from(u32::from_le_bytes(*group), first);
+        *pair = [word as u8, (word >> 16) as u8];
+    }
+    if let (Some(sample), Some(group)) = (last.first_mut(), groups.get(pairs.len())) {
+        *sample = group[first];
+    }
+}
+
+/// Cb and Cr of each group, at these bytes.
+#[inline(always)]
+pub(crate) fn packed_chroma(groups: &[[u8; 4]], [cb, cr]: [usize; 2], [to_cb, to_cr]: [&mut [u8]; 2]) {
+    let n = groups.len().min(to_cb.len()).min(to_cr.len());
+    let (groups, to_cb, to_cr) = (&groups[..n], &mut to_cb[..n], &mut to_cr[..n]);
+    for i in 0..n {
+        let word = u32::from_le_bytes(groups[i]);
+        to_cb[i] = bytes_from(word, cb) as u8;
+        to_cr[i] = bytes_from(word, cr) as u8;
+    }
+}
+
+/// Cb, at byte `cb`, and Cr of each pair.
+#[inline(always)]
+pub(crate) fn paired_chroma(pairs: &[[u8; 2]], cb: usize, [to_cb, to_cr]: [&mut [u8]; 2]) {
+    let n = pairs.len().min(to_cb.len()).min(to_cr.len());
+    let (pairs, to_cb, to_cr) = (&pairs[..n], &mut to_cb[..n], &mut to_cr[..n]);
+    for i in 0..n {
+        let word = u32::from(u16::from_le_bytes(pairs[i]));
+        to_cb[i] = bytes_from(word, cb) as u8;
+        to_cr[i] = bytes_from(word, 1 - cb) as u8;
+    }
+}
+
+/// Sums of the pairs of one row and of another, in 16ths of their mean.
+#[inline(always)]
+pub(crate) fn cells(above: &[u8], below: &[u8], out: &mut [u16]) {
+    let (above, below) = (above.as_chunks::<2>().0, below.as_chunks::<2>().0);
+    let n = above.len().min(below.len()).min(out.len());
+    let (above, below, out) = (&above[..n], &below[..n], &mut out[..n]);
+    for i in 0..n {
+        let sum = [above[i][0], above[i][1], below[i][0], below[i][1]].map(u16::from);
+        out[i] = 4 * (sum[0] + sum[1] + sum[2] + sum[3]);
+    }
+}
+
+/// Three parts of the nearer row of chroma and one of the farther, in quarters.
+#[inline(always)]
+pub(crate) fn mix(near: &[u8], far: &[u8], out: &mut [u16]) {
+    for (out, (&near, &far)) in out.iter_mut().zip(near.iter().zip(far)) {
+        *out = 3 * u16::from(near) + u16::from(far);
+    }
+}
+
 /// Quarters of half a row to 16ths of a row.
-fn widen(half: &[u16], out: &mut [u16]) {
-    let last = half.len().saturating_sub(1);
-    for (i, (pair, &here)) in out.chunks_mut(2).zip(half).enumerate() {
-        pair[0] = 3 * here + half[i.saturating_sub(1)];
-        if let Some(right) = pair.get_mut(1) {
-            *right = 3 * here + half[(i + 1).min(last)];
+#[inline(always)]
+pub(crate) fn widen(half: &[u16], out: &mut [u16]) {
+    let (pairs, last) = out.as_chunks_mut::<2>();
+    let at = |index: usize| half.get(index).or(half.last()).copied().unwrap_or_default();
+    let here = |i: usize| [3 * at(i) + at(i.saturating_sub(1)), 3 * at(i) + at(i + 1)];
+    let n = pairs.len();
+    if n > 2 {
+        let (before, middle, after) = (&half[..n - 2], &half[1..n - 1], &half[2..n]);
+        for (i, pair) in pairs[1..n - 1].iter_mut().enumerate() {
+            *pair = [3 * middle[i] + before[i], 3 * middle[i] + after[i]];
         }
+    }
+    for i in [0, n.saturating_sub(1)] {
+        if let Some(pair) = pairs.get_mut(i) {
+            *pair = here(i);
+        }
+    }
+    if let Some(sample) = last.first_mut() {
+        *sample = here(n)[0];
     }
 }
