@@ -25,3 +25,18 @@ pub fn reopen(info: &CameraInfo) -> Option<Reopen> {
     let name: CameraName = info.id.parse().ok()?;
     Some(Box::new(move |timeout| hotplug::wait_for(&name, timeout)))
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn only_cameras_of_the_machine_can_go_away_and_are_found_by_where_they_are_plugged_in() {
+        let made_up = open(Some("virtual:size=64x48")).unwrap();
+        assert!(reopen(made_up.info()).is_none());
+        let id = "v4l2:usb-0000:00:14.0-3".to_owned();
+        let info = CameraInfo { id, path: Some("/dev/video7".into()), ..made_up.info().clone() };
+        let error = reopen(&info).unwrap()(std::time::Duration::ZERO).err().unwrap();
+        assert!(error.to_string().contains("v4l2:usb-0000:00:14.0-3"), "{error}");
+    }
+}

@@ -27,7 +27,7 @@ const SETTLING: Duration = Duration::from_millis(20);
 pub(super) fn run(mut camera: Box<dyn Camera>, mut reopen: Option<Reopen>, stream: &Stream) {
     let ended = loop {
         let setup = stream.setup();
-        let why = match capture::feed(camera.as_mut(), &setup, stream) {
+        let mut why = match capture::feed(camera.as_mut(), &setup, stream) {
             Ended::Closing => {
                 let _ = camera.stop();
                 break None;
@@ -38,7 +38,7 @@ pub(super) fn run(mut camera: Box<dyn Camera>, mut reopen: Option<Reopen>, strea
         let since = clock::now();
         let _ = camera.stop();
         interrupted(stream, &setup, &why);
-        match bring_back(camera, reopen.as_mut(), &why, since, stream) {
+        match bring_back(camera, reopen.as_mut(), &mut why, since, stream) {
             Back::Streaming(back, new) => {
                 camera = back;
                 resumed(stream, &setup, *new, &why, since);
@@ -128,7 +128,7 @@ enum Back {
 fn bring_back(
     camera: Box<dyn Camera>,
     mut reopen: Option<&mut Reopen>,
-    why: &Why,
+    why: &mut Why,
     since: Duration,
     stream: &Stream,
 ) -> Back {
@@ -179,6 +179,11 @@ fn bring_back(
         };
         if is_for_good(&error) || left.is_zero() {
             return Back::Failed(error);
+        }
+        if matches!(why, Why::Changed) {
+            // It was more than another source.
+            *why = Why::Failed(error);
+            interrupted(stream, &stream.setup(), why);
         }
     }
 }

@@ -185,3 +185,19 @@ fn a_photo_that_has_no_frame_yet_waits_for_the_new_source() {
     assert_eq!(studio.develop().developed, 1);
     studio.close().unwrap();
 }
+
+#[test]
+fn a_camera_that_fails_while_it_is_set_up_for_another_source_is_lost_and_comes_back() {
+    let mut studio = Studio::open(Model::raw(), options(3));
+    studio.shut();
+    let id = studio.session().capture().unwrap();
+    studio.camera().misbehave(0, Fault::Tell(KernelEvent::SourceChanged { resolution: true }));
+    studio.camera().refuse(Call::SetFormat, Errno::EBUSY, Times::Next(2));
+    studio.open_gate();
+    let lost = studio.wait(|event| name(event) == "cameraLost");
+    assert_eq!(lost.capture_id, id);
+    studio.wait(|event| name(event) == "cameraBack");
+    assert_eq!(studio.story(id), ["captureStart", "cameraLost", "captureFailed"]);
+    studio.photo();
+    studio.close().unwrap();
+}
