@@ -132,7 +132,7 @@ fn every_fault_is_told_in_time_and_the_next_photo_is_good() {
             let whole = if *told == Told::Nothing { 6 } else { 2 };
             assert_eq!(frames, whole, "{fault}: the burst");
             // Silence is of the fake kernel's own time; all else is a few restarts.
-            assert!(took < Duration::from_secs(5), "{fault}: {took:?}");
+            assert!(took < Duration::from_secs(10), "{fault}: {took:?}");
         }
     }
 }
@@ -150,7 +150,7 @@ fn a_camera_that_gives_nothing_but_bad_frames_is_told_within_the_silence_and_its
     let took = begun.elapsed();
     let EventKind::CaptureFailed { kind, message } = failed.kind else { panic!("{failed:?}") };
     assert!(kind == "device" && message.contains("no frame"), "{kind}: {message}");
-    assert!((Duration::from_millis(1400)..Duration::from_secs(4)).contains(&took), "{took:?}");
+    assert!((Duration::from_millis(1400)..Duration::from_secs(8)).contains(&took), "{took:?}");
     // It is started again, but only another one is better.
     studio.wait_for_next("cameraBack");
     studio.replug(Model::raw());

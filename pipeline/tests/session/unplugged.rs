@@ -105,7 +105,7 @@ fn a_camera_that_does_not_come_back_ends_the_session_in_time_and_a_new_one_is_go
     let took = begun.elapsed();
     assert!(matches!(error, Error::Stream { .. }), "{error}");
     assert!(error.to_string().contains("/dev/video0"), "{error}");
-    assert!(took >= absence && took < absence + Duration::from_secs(2), "{took:?}");
+    assert!(took >= absence && took < absence + Duration::from_secs(5), "{took:?}");
     assert!(matches!(studio.close(), Err(Error::Stream { .. })));
     studio.replug(Model::raw());
     studio.open_session(options(2)).unwrap();
@@ -122,7 +122,7 @@ fn closing_does_not_wait_for_a_camera_that_is_away() {
     studio.wait(|event| name(event) == "cameraLost");
     let begun = Instant::now();
     studio.close().unwrap();
-    assert!(begun.elapsed() < Duration::from_secs(2), "{:?}", begun.elapsed());
+    assert!(begun.elapsed() < Duration::from_secs(5), "{:?}", begun.elapsed());
 }
 
 #[test]
