@@ -89,7 +89,7 @@ pub enum Error {
     UnknownPattern(String),
     /// A name that is no layout of luma and chroma.
     #[error(
-        "'{0}' is no layout of luma and chroma: yuyv, yvyu, uyvy, vyuy, nv12, nv21, nv16, nv61, yuv420 and yvu420 are known"
+        "'{0}' is no layout of luma and chroma: yuyv, yvyu, uyvy, vyuy, nv12, nv21, nv16, nv61, nv24, nv42, yuv420, yvu420, yuv422, yvu422, yuv444 and yvu444 are known"
     )]
     UnknownYuv(String),
     /// A name that is no packing.

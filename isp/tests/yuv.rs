@@ -67,10 +67,10 @@ impl Samples<'_> {
             L::Yvyu => [self.byte(0, 4 * x + 3, y), self.byte(0, 4 * x + 1, y)],
             L::Uyvy => [self.byte(0, 4 * x, y), self.byte(0, 4 * x + 2, y)],
             L::Vyuy => [self.byte(0, 4 * x + 2, y), self.byte(0, 4 * x, y)],
-            L::Nv12 | L::Nv16 => [self.byte(1, 2 * x, y), self.byte(1, 2 * x + 1, y)],
-            L::Nv21 | L::Nv61 => [self.byte(1, 2 * x + 1, y), self.byte(1, 2 * x, y)],
-            L::Yuv420 => [self.byte(1, x, y), self.byte(2, x, y)],
-            L::Yvu420 => [self.byte(2, x, y), self.byte(1, x, y)],
+            L::Nv12 | L::Nv16 | L::Nv24 => [self.byte(1, 2 * x, y), self.byte(1, 2 * x + 1, y)],
+            L::Nv21 | L::Nv61 | L::Nv42 => [self.byte(1, 2 * x + 1, y), self.byte(1, 2 * x, y)],
+            L::Yuv420 | L::Yuv422 | L::Yuv444 => [self.byte(1, x, y), self.byte(2, x, y)],
+            L::Yvu420 | L::Yvu422 | L::Yvu444 => [self.byte(2, x, y), self.byte(1, x, y)],
         }
     }
 
@@ -80,7 +80,8 @@ impl Samples<'_> {
             if at.is_multiple_of(2) { (at / 2).saturating_sub(1) } else { (at / 2 + 1).min(count - 1) }
         };
         let columns = (self.0.width as usize).div_ceil(2);
-        let (near_x, far_x) = (x / 2, beside(x, columns));
+        let (near_x, far_x) =
+            if self.0.layout.halves_columns() { (x / 2, beside(x, columns)) } else { (x, x) };
         let (near_y, far_y) = if self.0.layout.halves_rows() {
             (y / 2, beside(y, (self.0.height as usize).div_ceil(2)))
         } else {
@@ -138,7 +139,11 @@ fn every_layout_is_converted_as_it_is_defined() {
                         .map(|(dx, dy)| samples.luma(2 * x + dx, 2 * y + dy))
                         .iter()
                         .sum();
-                    let chroma = if layout.halves_rows() {
+                    let chroma = if !layout.halves_columns() {
+                        let cell = [(0, 0), (1, 0), (0, 1), (1, 1)]
+                            .map(|(dx, dy)| samples.chroma(2 * x + dx, 2 * y + dy));
+                        [0, 1].map(|c: usize| 4 * cell.iter().map(|sample| sample[c]).sum::<i64>())
+                    } else if layout.halves_rows() {
                         samples.chroma(x, y).map(|c| 16 * c)
                     } else {
                         let (a, b) = (samples.chroma(x, 2 * y), samples.chroma(x, 2 * y + 1));
@@ -194,6 +199,27 @@ fn a_picture_of_one_colour_has_it_in_both_paths_whatever_its_numbers_mean() {
 }
 
 #[test]
+fn planes_in_memories_of_their_own_are_the_same_picture() {
+    for layout in YuvLayout::ALL {
+        let (geometry, data) = picture(34, 10, layout, COLOUR, 5);
+        let together = YuvView::new(geometry, &data).unwrap();
+        let mut apart = geometry;
+        let mut memories: [&[u8]; 3] = [&[]; 3];
+        for (index, plane) in apart.planes.iter_mut().enumerate().take(layout.planes()) {
+            let (row, rows) = layout.plane(index, 34, 10);
+            let length = (rows - 1) * plane.stride_bytes + row;
+            memories[index] = &data[plane.offset..][..length];
+            plane.offset = 0;
+        }
+        let view = YuvView::of_planes(apart, memories).unwrap();
+        assert_eq!(develop(&view).unwrap(), develop(&together).unwrap(), "{layout}");
+        let last = layout.planes() - 1;
+        memories[last] = &memories[last][1..];
+        assert!(matches!(YuvView::of_planes(apart, memories), Err(Error::Length { .. })), "{layout}");
+    }
+}
+
+#[test]
 fn bytes_that_are_too_few_or_shapes_that_cannot_be_are_errors() {
     let (geometry, data) = picture(6, 4, YuvLayout::Yuv420, COLOUR, 3);
     let needed = geometry.len_bytes().unwrap();
@@ -222,7 +248,7 @@ proptest! {
     #[test]
     fn strips_in_any_cut_and_every_level_give_the_same_bytes(
         (width, height, cut) in (2_u32..90, 2_u32..20).prop_flat_map(|(w, h)| (Just(w), Just(h), 0..=h)),
-        (layout, matrix, range) in (0_usize..10, 0_usize..3, any::<bool>()),
+        (layout, matrix, range) in (0_usize..16, 0_usize..3, any::<bool>()),
         (transfer, primaries, seed) in (0_usize..3, 0_usize..3, any::<u32>()),
     ) {
         let colour = YuvColour {

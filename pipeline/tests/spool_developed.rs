@@ -69,7 +69,7 @@ proptest! {
 
     #[test]
     fn luma_and_chroma_of_every_layout_come_back(
-        layout in 0_usize..10,
+        layout in 0_usize..16,
         (width, height, padding) in (2_u32..70, 2_u32..40, 0_usize..17),
     ) {
         let folder = tempfile::tempdir().unwrap();

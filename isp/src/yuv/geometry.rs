@@ -29,6 +29,18 @@ pub enum YuvLayout {
     Yuv420,
     /// 4:2:0, planes of Y, Cr and Cb.
     Yvu420,
+    /// 4:2:2, planes of Y, Cb and Cr.
+    Yuv422,
+    /// 4:2:2, planes of Y, Cr and Cb.
+    Yvu422,
+    /// 4:4:4, a plane of Y and one of Cb Cr.
+    Nv24,
+    /// 4:4:4, a plane of Y and one of Cr Cb.
+    Nv42,
+    /// 4:4:4, planes of Y, Cb and Cr.
+    Yuv444,
+    /// 4:4:4, planes of Y, Cr and Cb.
+    Yvu444,
 }
 
 /// Where luma and the two colours lie within their pixel pair or plane.
@@ -44,7 +56,7 @@ pub(super) enum Arrangement {
 
 impl YuvLayout {
     /// All of them.
-    pub const ALL: [Self; 10] = [
+    pub const ALL: [Self; 16] = [
         Self::Yuyv,
         Self::Yvyu,
         Self::Uyvy,
@@ -55,6 +67,12 @@ impl YuvLayout {
         Self::Nv61,
         Self::Yuv420,
         Self::Yvu420,
+        Self::Yuv422,
+        Self::Yvu422,
+        Self::Nv24,
+        Self::Nv42,
+        Self::Yuv444,
+        Self::Yvu444,
     ];
 
     /// The name used in files and on command lines.
@@ -70,6 +88,12 @@ impl YuvLayout {
             Self::Nv61 => "nv61",
             Self::Yuv420 => "yuv420",
             Self::Yvu420 => "yvu420",
+            Self::Yuv422 => "yuv422",
+            Self::Yvu422 => "yvu422",
+            Self::Nv24 => "nv24",
+            Self::Nv42 => "nv42",
+            Self::Yuv444 => "yuv444",
+            Self::Yvu444 => "yvu444",
         }
     }
 
@@ -79,16 +103,26 @@ impl YuvLayout {
             Self::Yvyu => Arrangement::Packed { luma: 0, cb: 3, cr: 1 },
             Self::Uyvy => Arrangement::Packed { luma: 1, cb: 0, cr: 2 },
             Self::Vyuy => Arrangement::Packed { luma: 1, cb: 2, cr: 0 },
-            Self::Nv12 | Self::Nv16 => Arrangement::Pairs { cb: 0 },
-            Self::Nv21 | Self::Nv61 => Arrangement::Pairs { cb: 1 },
-            Self::Yuv420 => Arrangement::Planes { cb: 1 },
-            Self::Yvu420 => Arrangement::Planes { cb: 2 },
+            Self::Nv12 | Self::Nv16 | Self::Nv24 => Arrangement::Pairs { cb: 0 },
+            Self::Nv21 | Self::Nv61 | Self::Nv42 => Arrangement::Pairs { cb: 1 },
+            Self::Yuv420 | Self::Yuv422 | Self::Yuv444 => Arrangement::Planes { cb: 1 },
+            Self::Yvu420 | Self::Yvu422 | Self::Yvu444 => Arrangement::Planes { cb: 2 },
         }
     }
 
     /// Whether two rows share one row of chroma.
     pub fn halves_rows(self) -> bool {
         matches!(self, Self::Nv12 | Self::Nv21 | Self::Yuv420 | Self::Yvu420)
+    }
+
+    /// Whether two columns share one sample of Cb and one of Cr.
+    pub fn halves_columns(self) -> bool {
+        !matches!(self, Self::Nv24 | Self::Nv42 | Self::Yuv444 | Self::Yvu444)
+    }
+
+    /// Samples of Cb in a row of `width` pixels.
+    pub fn chroma_width(self, width: u32) -> usize {
+        if self.halves_columns() { (width as usize).div_ceil(2) } else { width as usize }
     }
 
     /// How many planes a picture has.
@@ -102,14 +136,14 @@ impl YuvLayout {
 
     /// Bytes of a row that are samples, and rows, of plane `index` of a picture.
     pub fn plane(self, index: usize, width: u32, height: u32) -> (usize, usize) {
+        let chroma = self.chroma_width(width);
         let (width, height) = (width as usize, height as usize);
-        let pairs = width.div_ceil(2);
         let rows = if self.halves_rows() { height.div_ceil(2) } else { height };
         match (self.arrangement(), index) {
-            (Arrangement::Packed { .. }, _) => (4 * pairs, height),
+            (Arrangement::Packed { .. }, _) => (4 * chroma, height),
             (_, 0) => (width, height),
-            (Arrangement::Pairs { .. }, _) => (2 * pairs, rows),
-            (Arrangement::Planes { .. }, _) => (pairs, rows),
+            (Arrangement::Pairs { .. }, _) => (2 * chroma, rows),
+            (Arrangement::Planes { .. }, _) => (chroma, rows),
         }
     }
 }
@@ -162,14 +196,16 @@ impl YuvGeometry {
     /// # Errors
     /// [`Error::TooLarge`] past the address space.
     pub fn len_bytes(&self) -> Result<usize, Error> {
-        let end = |index: usize| {
-            let (row, rows) = self.layout.plane(index, self.width, self.height);
-            let YuvPlane { offset, stride_bytes } = self.planes[index];
-            rows.saturating_sub(1).checked_mul(stride_bytes)?.checked_add(row)?.checked_add(offset)
-        };
-        (0..self.layout.planes())
-            .map(end)
-            .try_fold(0, |most, end| Some(end?.max(most)))
+        (0..self.layout.planes()).try_fold(0, |most, index| Ok(self.plane_end(index)?.max(most)))
+    }
+
+    /// Where the last sample of a plane ends.
+    fn plane_end(&self, index: usize) -> Result<usize, Error> {
+        let (row, rows) = self.layout.plane(index, self.width, self.height);
+        let YuvPlane { offset, stride_bytes } = self.planes[index];
+        let above = rows.saturating_sub(1).checked_mul(stride_bytes);
+        above
+            .and_then(|above| above.checked_add(row)?.checked_add(offset))
             .ok_or(Error::TooLarge { what: "the frame of luma and chroma" })
     }
 
@@ -196,7 +232,8 @@ impl YuvGeometry {
 #[derive(Debug, Clone, Copy)]
 pub struct YuvView<'a> {
     geometry: YuvGeometry,
-    data: &'a [u8],
+    /// The memory that each plane lies in.
+    planes: [&'a [u8]; 3],
 }
 
 impl<'a> YuvView<'a> {
@@ -205,12 +242,22 @@ impl<'a> YuvView<'a> {
     /// # Errors
     /// Those of [`YuvGeometry::validate`], and [`Error::Length`] where `data` is too short.
     pub fn new(geometry: YuvGeometry, data: &'a [u8]) -> Result<Self, Error> {
+        Self::of_planes(geometry, [data; 3])
+    }
+
+    /// As [`YuvView::new`], for planes that each have a memory of their own, in which their offset counts.
+    ///
+    /// # Errors
+    /// As [`YuvView::new`].
+    pub fn of_planes(geometry: YuvGeometry, planes: [&'a [u8]; 3]) -> Result<Self, Error> {
         geometry.validate()?;
-        let expected = geometry.len_bytes()?;
-        if data.len() < expected {
-            return Err(Error::Length { what: "luma and chroma (bytes)", expected, got: data.len() });
+        for (index, data) in planes.iter().enumerate().take(geometry.layout.planes()) {
+            let expected = geometry.plane_end(index)?;
+            if data.len() < expected {
+                return Err(Error::Length { what: "luma and chroma (bytes)", expected, got: data.len() });
+            }
         }
-        Ok(Self { geometry, data })
+        Ok(Self { geometry, planes })
     }
 
     /// The shape of the picture.
@@ -225,8 +272,8 @@ impl<'a> YuvView<'a> {
         if plane >= layout.planes() || y >= rows {
             return &[];
         }
-        // Cannot overflow: `new` has checked that the last row's end is within `data`.
+        // Cannot overflow: `of_planes` has checked that the last row's end is within its memory.
         let start = planes[plane].offset + y * planes[plane].stride_bytes;
-        self.data.get(start..start + bytes).unwrap_or(&[])
+        self.planes[plane].get(start..start + bytes).unwrap_or(&[])
     }
 }

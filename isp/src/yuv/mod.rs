@@ -64,7 +64,7 @@ impl Plan {
             return Err(Error::OtherGeometry);
         }
         check_rows(&rows, width, height, out.len(), "strip (bytes)")?;
-        let mut scratch = Rows::new(width, self.simd);
+        let mut scratch = Rows::new(width, self.geometry.layout, self.simd);
         for (y, line) in rows.zip(out.chunks_exact_mut(3 * width as usize)) {
             let mut planes = scratch.full(view, y as usize);
             kernels::yuv_convert(self.simd, &self.weights, planes.each_mut().map(|plane| &mut **plane));
@@ -85,7 +85,7 @@ impl Plan {
         }
         let (width, height) = (self.geometry.width / 2, self.geometry.height / 2);
         let mut picture = Picture::new(width, height)?;
-        let mut scratch = Rows::new(self.geometry.width, self.simd);
+        let mut scratch = Rows::new(self.geometry.width, self.geometry.layout, self.simd);
         for (y, line) in picture.data.chunks_exact_mut(3 * width as usize).enumerate() {
             let mut planes = scratch.half(view, y);
             kernels::yuv_convert(self.simd, &self.weights, planes.each_mut().map(|plane| &mut **plane));

@@ -1,6 +1,6 @@
 //! Rows of luma and chroma at one size, in 16ths of a code, read out of any layout.
 
-use super::geometry::{Arrangement, YuvView};
+use super::geometry::{Arrangement, YuvLayout, YuvView};
 use crate::Simd;
 use crate::simd::kernels;
 
@@ -23,9 +23,9 @@ pub(super) struct Rows {
 }
 
 impl Rows {
-    pub(super) fn new(width: u32, simd: Simd) -> Self {
+    pub(super) fn new(width: u32, layout: YuvLayout, simd: Simd) -> Self {
+        let pairs = layout.chroma_width(width);
         let width = width as usize;
-        let pairs = width.div_ceil(2);
         let bytes = || [vec![0; pairs], vec![0; pairs]];
         Self {
             width,
@@ -64,7 +64,11 @@ impl Rows {
         let sources = self.chroma.iter().zip(&self.other);
         for ((near, far), (mixed, out)) in sources.zip(self.mixed.iter_mut().zip(out_chroma)) {
             kernels::yuv_mix(self.simd, near, far, mixed);
-            kernels::yuv_widen(self.simd, mixed, out);
+            if layout.halves_columns() {
+                kernels::yuv_widen(self.simd, mixed, out);
+            } else {
+                out.iter_mut().zip(&*mixed).for_each(|(out, mixed)| *out = 4 * mixed);
+            }
         }
         self.out.each_mut().map(Vec::as_mut_slice)
     }
@@ -76,7 +80,8 @@ impl Rows {
         luma(self.simd, view, 2 * y + 1, &mut self.below);
         let [out_luma, out_chroma @ ..] = &mut self.out;
         kernels::yuv_cells(self.simd, &self.luma, &self.below, out_luma);
-        if view.geometry().layout.halves_rows() {
+        let layout = view.geometry().layout;
+        if layout.halves_rows() {
             chroma(self.simd, view, y, &mut self.chroma);
             self.other.clone_from(&self.chroma);
         } else {
@@ -84,6 +89,10 @@ impl Rows {
             chroma(self.simd, view, 2 * y + 1, &mut self.other);
         }
         for (out, (one, other)) in out_chroma.iter_mut().zip(self.chroma.iter().zip(&self.other)) {
+            if !layout.halves_columns() {
+                kernels::yuv_cells(self.simd, one, other, out);
+                continue;
+            }
             for (out, (&one, &other)) in out.iter_mut().zip(one.iter().zip(other)) {
                 *out = 8 * (u16::from(one) + u16::from(other));
             }

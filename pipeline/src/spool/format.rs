@@ -50,7 +50,8 @@
 //! | 24         | 4     | CRC of bytes 0 to 24       |
 //!
 //! A strip is of rows. Of a frame of luma and chroma the rows are those of all planes: luma first, then rows of Cb and Cr,
-//! in pairs as the camera has them or a row of Cb and one of Cr side by side; rows of odd widths end with a zero. A frame
+//! in pairs as the camera has them or a row of Cb and one of Cr side by side (of 4:4:4 that takes two rows); rows of odd
+//! widths end with a zero. A frame
 //! with a JPEG has "rows" of 4096 bytes, as many as the largest picture that the camera may give needs: its strips behind
 //! the end of the JPEG are not written (the file has holes there), the last one is filled up with zeros.
 //!

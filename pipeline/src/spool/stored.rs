@@ -34,8 +34,8 @@ pub(super) fn rows(stored: &Pixels) -> Rows {
         Pixels::Raw(geometry) => Rows { bytes: geometry.stride_bytes, count: geometry.height },
         Pixels::Yuv(YuvGeometry { width, height, layout, planes, .. }) => {
             let (_, chroma) = layout.plane(1, *width, *height);
-            let chroma = if layout.planes() == 1 { 0 } else { chroma };
-            Rows { bytes: planes[0].stride_bytes, count: height.saturating_add(chroma as u32) }
+            let chroma = if layout.planes() == 1 { 0 } else { chroma as u32 * parts(*layout) };
+            Rows { bytes: planes[0].stride_bytes, count: height.saturating_add(chroma) }
         }
         Pixels::Jpeg(JpegFrames { most_bytes, .. }) => {
             Rows { bytes: BLOCK, count: u32::try_from(most_bytes.div_ceil(BLOCK)).unwrap_or(u32::MAX) }
@@ -54,17 +54,24 @@ fn raw(geometry: RawGeometry) -> Result<RawGeometry, latent_isp::Error> {
     Ok(RawGeometry { packing, stride_bytes, ..geometry })
 }
 
+/// Rows of the file that a row of Cb and one of Cr take together.
+fn parts(layout: YuvLayout) -> u32 {
+    if layout.halves_columns() { 1 } else { 2 }
+}
+
 /// Planes directly behind each other; a row of Cb and one of Cr beside each other where they are apart.
 fn yuv(geometry: YuvGeometry) -> YuvGeometry {
     let YuvGeometry { width, height, layout, .. } = geometry;
     let (first, _) = layout.plane(0, width, height);
-    let stride_bytes = first.next_multiple_of(2);
-    let chroma = stride_bytes.saturating_mul(height as usize);
-    let plane = |offset| YuvPlane { offset, stride_bytes };
+    let row = first.next_multiple_of(2);
+    let line = row.saturating_mul(parts(layout) as usize);
+    let chroma = row.saturating_mul(height as usize);
+    let plane = |offset, stride_bytes| YuvPlane { offset, stride_bytes };
+    let none = YuvPlane::default();
     let planes = match layout.planes() {
-        1 => [plane(0), YuvPlane::default(), YuvPlane::default()],
-        2 => [plane(0), plane(chroma), YuvPlane::default()],
-        _ => [plane(0), plane(chroma), plane(chroma.saturating_add(stride_bytes / 2))],
+        1 => [plane(0, row), none, none],
+        2 => [plane(0, row), plane(chroma, line), none],
+        _ => [plane(0, row), plane(chroma, line), plane(chroma.saturating_add(line / 2), line)],
     };
     YuvGeometry { planes, ..geometry }
 }
@@ -119,14 +126,19 @@ impl<'a> Source<'a> {
             (Self::Yuv(view), _) => {
                 let YuvGeometry { height, layout, .. } = *view.geometry();
                 out.fill(0);
+                let Some(below) = y.checked_sub(height) else {
+                    put(out, view.row(0, y as usize));
+                    return Ok(());
+                };
+                let (line, part) = ((below / parts(layout)) as usize, (below % parts(layout)) as usize);
                 let half = out.len() / 2;
-                match y.checked_sub(height) {
-                    None => put(out, view.row(0, y as usize)),
-                    Some(y) if layout.planes() == 2 => put(out, view.row(1, y as usize)),
-                    Some(y) => {
-                        put(out, view.row(1, y as usize));
-                        put(out.get_mut(half..).unwrap_or_default(), view.row(2, y as usize));
+                match (layout.planes(), parts(layout)) {
+                    (2, _) => put(out, view.row(1, line).get(part * out.len()..).unwrap_or_default()),
+                    (_, 1) => {
+                        put(out, view.row(1, line));
+                        put(out.get_mut(half..).unwrap_or_default(), view.row(2, line));
                     }
+                    _ => put(out, view.row(1 + part, line)),
                 }
                 Ok(())
             }
