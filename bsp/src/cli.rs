@@ -5,6 +5,7 @@ use std::path::PathBuf;
 use clap::{Args, Parser, Subcommand, ValueEnum};
 use latent_hal::conformance::Format;
 use latent_isp::CfaPattern;
+use latent_pipeline::mode::Format;
 
 /// Deferred photo delivery for embedded Linux cameras.
 #[derive(Debug, Parser)]
@@ -74,6 +75,13 @@ pub(crate) struct ShootArgs {
     /// Raw frames of each photo
     #[arg(long, value_name = "N", default_value_t = 8, value_parser = clap::value_parser!(u32).range(1..=64))]
     pub(crate) burst: u32,
+    /// What the camera is to give: raw, yuv, jpeg, or a layout as yuyv or nv12
+    /// [default: raw if the camera has it, else the best of what it develops itself]
+    #[arg(long, value_name = "FORMAT", value_parser = format)]
+    pub(crate) format: Option<Format>,
+    /// Width and height of the frames, as in 1920x1080 [default: the largest]
+    #[arg(long, value_name = "WxH", value_parser = size)]
+    pub(crate) size: Option<(u32, u32)>,
     /// Return when the raw bursts are safe; `latent jobs run` develops them later
     #[arg(long)]
     pub(crate) no_wait: bool,
@@ -246,6 +254,18 @@ fn pattern(text: &str) -> Result<CfaPattern, String> {
     text.parse().map_err(|error: latent_isp::Error| error.to_string())
 }
 
+fn format(text: &str) -> Result<Format, String> {
+    text.parse().map_err(|error: latent_pipeline::mode::UnknownFormat| error.to_string())
+}
+
+fn size(text: &str) -> Result<(u32, u32), String> {
+    let sides = text.split_once('x').map(|(width, height)| (width.parse(), height.parse()));
+    match sides {
+        Some((Ok(width), Ok(height))) if width > 0 && height > 0 => Ok((width, height)),
+        _ => Err("width and height are needed, as in 1920x1080".to_owned()),
+    }
+}
+
 fn gains(text: &str) -> Result<[f32; 3], String> {
     let values: Vec<f32> = text
         .split(',')
@@ -267,6 +287,14 @@ mod tests {
     #[test]
     fn the_command_line_is_consistent() {
         Cli::command().debug_assert();
+    }
+
+    #[test]
+    fn sizes_are_two_numbers() {
+        assert_eq!(size("1920x1080"), Ok((1920, 1080)));
+        for bad in ["", "x", "1920", "0x1080", "1920x", "-1x2", "1920x1080x2"] {
+            assert!(size(bad).is_err(), "{bad}");
+        }
     }
 
     #[test]

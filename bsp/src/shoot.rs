@@ -29,6 +29,8 @@ pub(crate) fn run(args: &ShootArgs, output: Output, cancel: &Arc<AtomicBool>) ->
         count: args.count,
         burst: args.burst,
         develop: !args.no_wait,
+        format: args.format.map(|format| format.to_string()),
+        size: args.size,
     };
     let start = Instant::now();
     loop {
@@ -154,12 +156,14 @@ fn conclude(
     if let Some((kind, message)) = &tally.failure {
         return Err(Failure::failed(kind, message.clone(), None));
     }
-    if tally.secured < tally.announced {
+    // A burst whose row was late may have been developed all the same.
+    let safe = tally.secured.max(tally.finals);
+    if safe < tally.announced {
         return Err(Failure::failed(
             "raw_lost",
             format!(
                 "{} of {} photos have no raw burst and stay in low quality",
-                tally.announced - tally.secured,
+                tally.announced - safe,
                 tally.announced
             ),
             Some("free some space in the library's folder before the next photo"),

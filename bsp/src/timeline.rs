@@ -3,6 +3,7 @@
 use std::io::IsTerminal;
 
 use indicatif::{ProgressBar, ProgressDrawTarget, ProgressStyle};
+use latent_hal::PixelFormat;
 use latent_pipeline::event::{Event, EventKind};
 use latent_pipeline::owner::Notice;
 use latent_pipeline::photo::State;
@@ -30,14 +31,13 @@ impl Timeline {
     pub(crate) fn notice(&self, notice: &Notice<'_>) {
         match notice {
             Notice::Streaming(camera, config) if !self.output.is_json() => {
-                let pattern = config.format.raw().map_or("developed", |raw| raw.pattern.name());
                 self.say(&format!(
-                    "{} ({}), {}x{}, {} bit {pattern}",
+                    "{} ({}), {}x{}, {}",
                     camera.model,
                     camera.id,
                     config.width,
                     config.height,
-                    config.format.bits(),
+                    samples(config.format),
                 ));
             }
             Notice::Streaming(..) => {}
@@ -56,7 +56,10 @@ impl Timeline {
         if matches!(event.kind, EventKind::PhotoFinal { .. }) {
             self.bar.reset();
         }
-        self.say(&format!("{:>12}  #{} {}", time(event.t_us), event.capture_id, words(&event.kind)));
+        match event.capture_id {
+            0 => self.say(&format!("{:>12}  {}", "", words(&event.kind))),
+            id => self.say(&format!("{:>12}  #{id} {}", time(event.t_us), words(&event.kind))),
+        }
     }
 
     pub(crate) fn end(&self) {
@@ -65,6 +68,14 @@ impl Timeline {
 
     fn say(&self, text: &str) {
         self.bar.suspend(|| self.output.line(text));
+    }
+}
+
+fn samples(format: PixelFormat) -> String {
+    match format {
+        PixelFormat::Raw(raw) => format!("{} bit {}", raw.bits, raw.pattern.name()),
+        PixelFormat::Yuv(layout) => format!("{layout:?}, developed by the camera").to_lowercase(),
+        PixelFormat::Jpeg => "JPEG, developed by the camera".to_owned(),
     }
 }
 
@@ -125,6 +136,13 @@ fn words(kind: &EventKind) -> String {
             asset.quality,
             asset.reason.as_deref().unwrap_or("no reason is known")
         ),
+        EventKind::CameraLost { message, .. } => format!("camera lost: {message}"),
+        EventKind::CameraBack { width, height, away_ms, .. } => {
+            format!("camera back after {:.1} s, {width}x{height}", *away_ms as f64 / 1000.0)
+        }
+        EventKind::StreamChanged { width, height, was_width, was_height, .. } => {
+            format!("what comes in changed from {was_width}x{was_height} to {width}x{height}")
+        }
         EventKind::CaptureFailed { message, .. } => format!("capture failed: {message}"),
         _ => String::new(),
     }

@@ -1,4 +1,4 @@
-//! Which V4L2 video devices a machine has, as sysfs tells, and which of them are raw cameras.
+//! Which V4L2 video devices a machine has, as sysfs tells, and which of them are cameras.
 
 use std::fs;
 use std::path::{Path, PathBuf};
@@ -46,13 +46,16 @@ pub fn list(root: &Path) -> Vec<Found> {
     found.into_iter().map(|(_, found)| found).collect()
 }
 
-/// Opens one device after the other and keeps those that are raw cameras this user may open. Each is opened when the
-/// iterator comes to it, and closed when it is dropped.
+/// Opens one device after the other and keeps those that are cameras this user may open: raw ones first, then others.
+/// Each is opened when the iterator comes to it, and closed when it is dropped.
 pub fn usable(found: &[Found]) -> impl Iterator<Item = V4l2Camera> {
-    let is_raw = |camera: &V4l2Camera| {
-        camera.modes().is_ok_and(|modes| modes.iter().any(|mode| mode.format.raw().is_some()))
+    let of_kind = |raw: bool| {
+        found.iter().filter_map(|found| found.open().ok()).filter(move |camera| {
+            let modes = camera.modes().unwrap_or_default();
+            !modes.is_empty() && modes.iter().any(|mode| mode.format.raw().is_some()) == raw
+        })
     };
-    found.iter().filter_map(|found| found.open().ok()).filter(is_raw)
+    of_kind(true).chain(of_kind(false))
 }
 
 /// The file of a device by its number, major and minor, under a sysfs mounted at `root`.

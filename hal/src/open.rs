@@ -83,7 +83,8 @@ pub fn open(name: &CameraName) -> Result<Box<dyn Camera>, Error> {
     })
 }
 
-/// Opens the first raw camera of the machine that this user may open, else a virtual one at 12 MP.
+/// Opens the first raw camera of the machine that this user may open, else the first other one, else a virtual one at
+/// 12 MP.
 ///
 /// # Errors
 /// As [`VirtualCamera::new`].

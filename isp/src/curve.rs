@@ -74,7 +74,7 @@ fn shoulder(scene: f64, white: f64) -> f64 {
 }
 
 /// The sRGB transfer function (IEC 61966-2-1) for 0 to 1.
-fn srgb(linear: f64) -> f64 {
+pub(crate) fn srgb(linear: f64) -> f64 {
     if linear <= 0.003_130_8 {
         12.92 * linear
     } else {

@@ -7,9 +7,7 @@ use crate::raw::{MAX_SIDE, Packing};
 #[non_exhaustive]
 pub enum Error {
     /// A side of the picture is outside `2..=MAX_SIDE`.
-    #[error(
-        "a raw picture of {width}x{height} cannot be developed: each side must be 2 to {MAX_SIDE} pixels"
-    )]
+    #[error("a picture of {width}x{height} cannot be developed: each side must be 2 to {MAX_SIDE} pixels")]
     Size {
         /// Width in pixels.
         width: u32,
@@ -89,6 +87,11 @@ pub enum Error {
     /// A name that is no colour filter pattern.
     #[error("'{0}' is no colour filter pattern: RGGB, GRBG, GBRG and BGGR are known")]
     UnknownPattern(String),
+    /// A name that is no layout of luma and chroma.
+    #[error(
+        "'{0}' is no layout of luma and chroma: yuyv, yvyu, uyvy, vyuy, nv12, nv21, nv16, nv61, nv24, nv42, yuv420, yvu420, yuv422, yvu422, yuv444 and yvu444 are known"
+    )]
+    UnknownYuv(String),
     /// A name that is no packing.
     #[error("'{0}' is no packing: bytes, le16 and mipi are known")]
     UnknownPacking(String),

@@ -9,6 +9,8 @@
 //!   by-product;
 //! * the *full* path ([`develop::Plan`]): every pixel, strip by strip, in any order.
 //!
+//! Pictures that a camera developed itself, as luma and chroma, take the same two paths in [`yuv`].
+//!
 //! Every stage that reaches a pixel is integer arithmetic, and what prepares it uses only `+ - * / sqrt` in a
 //! fixed order, so that the same raw gives the same bytes on every architecture and with any number of threads.
 #![doc = ""]
@@ -40,6 +42,7 @@ mod statistics;
 pub mod tier;
 pub mod unpack;
 mod white_balance;
+pub mod yuv;
 
 pub use cfa::{CfaPattern, Channel};
 pub use demosaic::Demosaic;

@@ -21,6 +21,28 @@ impl Picture {
     pub fn new(width: u32, height: u32) -> Result<Picture, Error> {
         Ok(Picture { width, height, data: zeroed(width, height, 3, "the picture")? })
     }
+
+    /// The picture at half its size: each pixel the mean of 2x2, rounded half up. An odd last column or row is left out.
+    ///
+    /// # Errors
+    /// [`Error::TooLarge`] where the bytes can't be allocated.
+    pub fn halved(&self) -> Result<Picture, Error> {
+        let mut half = Picture::new(self.width / 2, self.height / 2)?;
+        let (row, half_row) = (3 * self.width as usize, 3 * half.width as usize);
+        let rows = self.data.chunks_exact(2 * row.max(1));
+        for (pair, out) in rows.zip(half.data.chunks_exact_mut(half_row.max(1))) {
+            let (above, below) = pair.split_at(row);
+            let cells = above.as_chunks::<6>().0.iter().zip(below.as_chunks::<6>().0);
+            for (pixel, (above, below)) in out.as_chunks_mut::<3>().0.iter_mut().zip(cells) {
+                *pixel = [0, 1, 2].map(|c: usize| {
+                    let sum =
+                        [above[c], above[c + 3], below[c], below[c + 3]].map(u16::from).iter().sum::<u16>();
+                    ((sum + 2) / 4) as u8
+                });
+            }
+        }
+        Ok(half)
+    }
 }
 
 /// `width * height * planes` zeros, or an error instead of an abort.
@@ -39,4 +61,24 @@ pub(crate) fn zeroed<T: Clone + Default>(
     data.try_reserve_exact(len).map_err(|_| too_large())?;
     data.resize(len, T::default());
     Ok(data)
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_halved_picture_has_the_mean_of_each_cell_and_leaves_odd_edges_out() {
+        let (width, height) = (5, 3);
+        let data = (0..width * height * 3).map(|i| (i * 7) as u8).collect::<Vec<_>>();
+        let half = Picture { width, height, data: data.clone() }.halved().unwrap();
+        assert_eq!((half.width, half.height, half.data.len()), (2, 1, 6));
+        let at = |x: usize, y: usize, c: usize| u32::from(data[(y * 5 + x) * 3 + c]);
+        for (i, &code) in half.data.iter().enumerate() {
+            let (x, c) = (i / 3 * 2, i % 3);
+            let sum = at(x, 0, c) + at(x + 1, 0, c) + at(x, 1, c) + at(x + 1, 1, c);
+            assert_eq!(u32::from(code), (sum + 2) / 4);
+        }
+        assert!(Picture { width: 1, height: 1, data: vec![0; 3] }.halved().unwrap().data.is_empty());
+    }
 }

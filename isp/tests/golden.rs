@@ -3,6 +3,9 @@
 
 #![allow(clippy::unwrap_used)]
 
+use latent_isp::yuv::{
+    self, Primaries, Transfer, YuvColour, YuvGeometry, YuvLayout, YuvMatrix, YuvPlane, YuvRange, YuvView,
+};
 use latent_isp::{
     CfaPattern, Demosaic, Packing, RawGeometry, RawView, Rendering, SensorColour, develop, packing, proxy,
 };
@@ -68,4 +71,57 @@ fn pictures_are_the_same_on_every_machine() {
         0x2ba2_92b8_913a_a70f,
     ];
     assert_eq!(hashes, expected, "{hashes:#018x?}");
+}
+
+#[test]
+fn pictures_of_luma_and_chroma_are_the_same_on_every_machine() {
+    let meanings = [
+        (YuvMatrix::Rec601, YuvRange::Limited, Transfer::Srgb, Primaries::Srgb),
+        (YuvMatrix::Rec709, YuvRange::Full, Transfer::Rec709, Primaries::Srgb),
+        (YuvMatrix::Rec601, YuvRange::Limited, Transfer::Rec709, Primaries::Smpte170m),
+        (YuvMatrix::Rec2020, YuvRange::Limited, Transfer::Linear, Primaries::Rec2020),
+    ];
+    let mut hashes = Vec::new();
+    for (matrix, range, transfer, primaries) in meanings {
+        for layout in [YuvLayout::Uyvy, YuvLayout::Yuv420] {
+            let mut planes = [YuvPlane::default(); 3];
+            let mut offset = 0;
+            for (index, plane) in planes.iter_mut().enumerate().take(layout.planes()) {
+                let (row, rows) = layout.plane(index, WIDTH, HEIGHT);
+                *plane = YuvPlane { offset, stride_bytes: row + 3 };
+                offset += rows * (row + 3);
+            }
+            let mut state = 1_u32;
+            let data: Vec<u8> = (0..offset)
+                .map(|i| {
+                    state = state.wrapping_mul(1_664_525).wrapping_add(1_013_904_223);
+                    (i as u32 / 7 + (state >> 26)) as u8
+                })
+                .collect();
+            let colour = YuvColour { matrix, range, transfer, primaries };
+            let geometry = YuvGeometry { width: WIDTH, height: HEIGHT, layout, planes, colour };
+            let view = YuvView::new(geometry, &data).unwrap();
+            hashes.push(hash(&yuv::proxy(&view).unwrap().data));
+            hashes.push(hash(&yuv::develop(&view).unwrap().data));
+        }
+    }
+    let expected: [u64; 16] = [
+        0x96e5_6d7e_85af_a60d,
+        0xae31_c8e3_d3ef_dfe3,
+        0xac7f_f4b2_037e_d0d0,
+        0xd51c_e511_9994_b985,
+        0x2e2b_3519_0db8_7b92,
+        0x3bf6_8124_e069_7a9c,
+        0xe0f5_f10a_416d_1e03,
+        0x423c_4d04_b96e_5744,
+        0xf759_daad_3251_d4ef,
+        0xe16e_5d14_6fd7_483a,
+        0x546a_121c_79fd_92d0,
+        0xe678_b1e5_e21c_cc60,
+        0x18a2_3c8e_f7d2_0df2,
+        0x417b_1b83_e901_460e,
+        0x604f_a334_be47_30ab,
+        0xbb5d_c892_b857_81cd,
+    ];
+    assert_eq!(hashes, expected, "{hashes:#x?}");
 }

@@ -19,6 +19,8 @@ impl JpegQuality {
     pub const PROXY: Self = Self { quality: 80, chroma: Chroma::Quarter };
     /// For a full picture: hard to tell from the pixels that went in.
     pub const FULL: Self = Self { quality: 92, chroma: Chroma::Full };
+    /// For a picture that the camera developed: it was rounded before, and is not to lose again.
+    pub const CONVERTED: Self = Self { quality: 95, chroma: Chroma::Full };
 }
 
 /// The resolution of a JPEG's colour against its brightness.

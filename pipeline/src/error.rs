@@ -35,6 +35,9 @@ pub enum Error {
         /// The most there can be.
         most: u32,
     },
+    /// A format that nobody knows.
+    #[error(transparent)]
+    Format(#[from] crate::mode::UnknownFormat),
     /// There is no library in the folder.
     #[error("there is no photo library in {library}")]
     NoLibrary {
@@ -78,6 +81,24 @@ pub enum Error {
     /// The camera failed.
     #[error(transparent)]
     Camera(#[from] latent_hal::Error),
+    /// The camera gave no picture that is whole.
+    #[error("{camera} gave no whole picture: {reason}")]
+    CameraPicture {
+        /// The camera.
+        camera: String,
+        /// What is wrong with its pictures.
+        reason: &'static str,
+    },
+    /// There is no memory for a frame, and none became free in time.
+    #[error(
+        "no memory for a frame of {needed} bytes: cameras of this program may take {left} more; take shorter bursts or a smaller size"
+    )]
+    FrameMemory {
+        /// Bytes of a frame.
+        needed: usize,
+        /// Bytes that are left.
+        left: usize,
+    },
     /// The stream that photos were taken from has ended.
     #[error("the camera's stream has ended: {reason}")]
     Stream {
@@ -85,7 +106,7 @@ pub enum Error {
         reason: String,
     },
     /// The picture cannot be developed.
-    #[error("cannot develop the raw picture: {0}")]
+    #[error("cannot develop the picture: {0}")]
     Develop(#[from] latent_isp::Error),
     /// The picture cannot be encoded.
     #[error(transparent)]
@@ -155,9 +176,11 @@ impl Error {
             Self::NoLibrary { .. } | Self::UnknownPhoto { .. } => ErrorKind::NotFound,
             Self::NewerLibrary { .. } => ErrorKind::NewerVersion,
             Self::Database { source, .. } => database_kind(source),
-            Self::DamagedEntry { .. } | Self::Request { .. } | Self::Develop(_) | Self::Encode(_) => {
-                ErrorKind::BadInput
-            }
+            Self::DamagedEntry { .. }
+            | Self::Request { .. }
+            | Self::Format(_)
+            | Self::Develop(_)
+            | Self::Encode(_) => ErrorKind::BadInput,
             Self::Camera(error) => match error.kind() {
                 latent_hal::error::ErrorKind::NotFound => ErrorKind::NotFound,
                 latent_hal::error::ErrorKind::Busy => ErrorKind::Busy,
@@ -168,7 +191,8 @@ impl Error {
             Self::Spool(crate::spool::Error::Newer { .. }) => ErrorKind::NewerVersion,
             Self::Spool(error) => error.io_source().map_or(ErrorKind::BadInput, io_kind),
             Self::RawFile(error) => error.io_source().map_or(ErrorKind::BadInput, io_kind),
-            Self::Stream { .. } => ErrorKind::Device,
+            Self::Stream { .. } | Self::CameraPicture { .. } => ErrorKind::Device,
+            Self::FrameMemory { .. } => ErrorKind::System,
             Self::Cancelled => ErrorKind::Cancelled,
         }
     }
@@ -190,7 +214,9 @@ impl Error {
                     "keep a copy of the folder .latent and look at the entry with `latent library sql` or sqlite3",
                 );
             }
-            Self::Camera(_) | Self::RawFile(_) | Self::Develop(_) | Self::Encode(_) => return None,
+            Self::Camera(_) | Self::Format(_) | Self::RawFile(_) | Self::Develop(_) | Self::Encode(_) => {
+                return None;
+            }
             _ => {}
         }
         match self.kind() {

@@ -2,7 +2,11 @@
 //!
 //! Per capture, in this order: `captureStart`, `frameShutter`, `frameShutterEnd`, `captureReady`, `captureEnd`;
 //! `photoAssetAvailable` comes after `frameShutter`, `rawSecured` after it, `photoFinal` last. Proxies are delivered in
-//! capture order. A capture that fails ends with `captureFailed` and nothing after it.
+//! capture order. A capture that fails ends with `captureFailed` and nothing after it; it is never announced then, nor after.
+//!
+//! The camera's own story runs beside: `cameraLost`, then `cameraBack`; `streamChanged`. Such an event carries the id of the
+//! capture whose frames were being taken, or 0 when there was none. A capture with frames goes on after it: what has
+//! arrived becomes the photo, with a smaller `frameCount`.
 
 use std::collections::HashMap;
 use std::path::{Path, PathBuf};
@@ -20,7 +24,7 @@ pub struct Event {
     /// What happened.
     #[serde(flatten)]
     pub kind: EventKind,
-    /// Which capture: counted from 1 by each owner of a library.
+    /// Which capture: counted from 1 by each owner of a library; 0 for what happened to the camera alone.
     pub capture_id: u64,
     /// CLOCK_MONOTONIC microseconds since that capture was asked for; negative for frames that are older than that.
     pub t_us: i64,
@@ -83,6 +87,39 @@ pub enum EventKind {
         asset: AssetView,
         /// Where the time went; zeros where the step was not reached.
         stages: FullStages,
+    },
+    /// The camera went away, stopped giving frames or refused calls. The session tries to bring it back.
+    CameraLost {
+        /// The camera.
+        camera: String,
+        /// The word for the kind of failure.
+        kind: String,
+        /// What happened.
+        message: String,
+    },
+    /// The camera gives frames again.
+    CameraBack {
+        /// The camera.
+        camera: String,
+        /// Pixels in a row of its frames now.
+        width: u32,
+        /// Rows of its frames now.
+        height: u32,
+        /// For how long it was away.
+        away_ms: u64,
+    },
+    /// What comes into the camera changed (cable, resolution, rate), and the stream was set up for it.
+    StreamChanged {
+        /// The camera.
+        camera: String,
+        /// Pixels in a row of its frames now.
+        width: u32,
+        /// Rows of its frames now.
+        height: u32,
+        /// Pixels in a row before.
+        was_width: u32,
+        /// Rows before.
+        was_height: u32,
     },
     /// The capture failed; no photo was announced.
     CaptureFailed {

@@ -5,6 +5,7 @@
 
 #![forbid(unsafe_code)]
 
+pub mod camera_jpeg;
 pub mod caption;
 pub mod clock;
 pub mod crash;
@@ -15,9 +16,11 @@ pub mod event;
 pub mod files;
 pub mod library;
 pub mod metadata;
+pub mod mode;
 pub mod name;
 pub mod owner;
 pub mod photo;
+pub mod pixels;
 pub mod protocol;
 pub mod raw_file;
 pub mod recovery;

@@ -5,15 +5,16 @@ use std::sync::atomic::{AtomicBool, Ordering};
 use std::sync::{Arc, Mutex, PoisonError};
 use std::time::{Duration, Instant};
 
-use latent_hal::{CameraInfo, StreamConfig};
+use latent_hal::{Camera, CameraInfo, StreamConfig};
 use serde::{Deserialize, Serialize};
 
 use crate::developer::{Developer, Progress, Summary};
 use crate::error::Error;
 use crate::event::{EventSender, Listeners};
 use crate::library::Library;
+use crate::mode::Wish;
 use crate::recovery::{self, Report};
-use crate::session::{Session, SessionOptions};
+use crate::session::{Reopen, Session, SessionOptions};
 use crate::source;
 
 /// A wish for photos.
@@ -27,10 +28,16 @@ pub struct ShootRequest {
     pub burst: u32,
     /// Whether to develop them before the call returns.
     pub develop: bool,
+    /// The format of the frames, as [`crate::mode::Format`] is written; chosen from what the camera has if `None`.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub format: Option<String>,
+    /// Width and height of the frames; chosen from what the camera has if `None`.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub size: Option<(u32, u32)>,
 }
 
 impl ShootRequest {
-    fn check(&self) -> Result<(), Error> {
+    fn options(&self) -> Result<SessionOptions, Error> {
         let (count, burst) = (1..=100_000, 1..=64);
         if !count.contains(&self.count) {
             return Err(Error::Request { what: "photos", asked: self.count, most: *count.end() });
@@ -38,7 +45,9 @@ impl ShootRequest {
         if !burst.contains(&self.burst) {
             return Err(Error::Request { what: "raw frames a photo", asked: self.burst, most: *burst.end() });
         }
-        Ok(())
+        let format = self.format.as_deref().map(str::parse).transpose()?;
+        let wish = Wish { format, size: self.size };
+        Ok(SessionOptions { burst: self.burst, wish, ..SessionOptions::default() })
     }
 }
 
@@ -117,19 +126,37 @@ impl Owner {
         events: &EventSender,
         notice: &OnNotice,
     ) -> Result<Summary, Error> {
-        request.check()?;
+        // A wish that cannot be met opens no camera.
+        request.options()?;
         let camera = source::open(request.camera.as_deref())?;
-        let options = SessionOptions { burst: request.burst, ..SessionOptions::default() };
+        let reopen = source::reopen(camera.info());
+        self.shoot_with(camera, reopen, request, events, notice)
+    }
+
+    /// As [`Owner::shoot`], with a camera that is open already, whatever the request names; `reopen` opens it again after it
+    /// went away.
+    ///
+    /// # Errors
+    /// As [`Owner::shoot`].
+    pub fn shoot_with(
+        &self,
+        camera: Box<dyn Camera>,
+        reopen: Option<Reopen>,
+        request: &ShootRequest,
+        events: &EventSender,
+        notice: &OnNotice,
+    ) -> Result<Summary, Error> {
+        let options = request.options()?;
         let (library, listeners) = (Arc::clone(&self.library), Arc::clone(&self.listeners));
-        let session = Session::open(library, listeners, camera, options, events.clone())?;
-        notice(Notice::Streaming(session.camera(), session.config()));
+        let session = Session::open(library, listeners, camera, reopen, options, events.clone())?;
+        notice(Notice::Streaming(&session.camera(), &session.config()));
         let mut taken = Ok(());
         for _ in 0..request.count {
             if self.cancel.load(Ordering::Relaxed) {
                 taken = Err(Error::Cancelled);
                 break;
             }
-            if let Err(error) = session.capture() {
+            if let Err(error) = session.capture_unless(&self.cancel) {
                 taken = Err(error);
                 break;
             }

@@ -2,18 +2,16 @@
 
 use std::time::Duration;
 
-use latent_hal::{CameraInfo, Frame, Sensor, StreamConfig};
+use latent_hal::{CameraInfo, Frame, RawFormat, Sensor, StreamConfig};
 use latent_isp::{CfaPattern, Packing, RawGeometry, SensorColour};
 
 use crate::library::Shot;
 
-/// A stream's frames as raw pictures; `None` for pictures that the camera developed. A sensor that is not calibrated
-/// counts from 0 to the full code.
-pub fn geometry(config: &StreamConfig, sensor: &Sensor) -> Option<RawGeometry> {
-    let format = config.format.raw()?;
+/// The frames of a raw stream. A sensor that is not calibrated counts from 0 to the full code.
+pub fn geometry(config: &StreamConfig, format: RawFormat, sensor: &Sensor) -> RawGeometry {
     let bits = format.bits;
     let full = u16::MAX >> (16 - u32::from(bits.clamp(1, 16)));
-    Some(RawGeometry {
+    RawGeometry {
         width: config.width,
         height: config.height,
         stride_bytes: config.stride_bytes,
@@ -31,7 +29,7 @@ pub fn geometry(config: &StreamConfig, sensor: &Sensor) -> Option<RawGeometry> {
         },
         black: sensor.black.unwrap_or(0),
         white: sensor.white.unwrap_or(full),
-    })
+    }
 }
 
 /// The colours of a sensor that is calibrated.

@@ -12,6 +12,7 @@ use latent_hal::memory::Buffer;
 use latent_hal::{Exposure, SlotPool};
 use latent_isp::{CfaPattern, Packing, RawGeometry, RawView, SensorColour, packing, unpack};
 use latent_pipeline::library::Shot;
+use latent_pipeline::pixels::Pixels;
 use latent_pipeline::spool::{Damage, Error, FrameRecord, SpoolHeader, SpoolReader, SpoolWriter};
 use proptest::prelude::*;
 use uuid::Uuid;
@@ -20,7 +21,7 @@ fn header(geometry: RawGeometry, frames: u32) -> SpoolHeader {
     SpoolHeader {
         asset_id: Uuid::from_u128(0x0190_aaaa_0000_7000_8000_0000_0000_0001),
         library_id: Uuid::from_u128(0x0190_bbbb_0000_7000_8000_0000_0000_0002),
-        geometry,
+        pixels: Pixels::Raw(geometry),
         frames,
         captured_at: "2026-03-01T14:05:09.123456789-03:30[-03:30]".parse().unwrap(),
         shot: Shot {
@@ -38,6 +39,13 @@ fn header(geometry: RawGeometry, frames: u32) -> SpoolHeader {
             matrix: [[1.6, -0.4, -0.2], [-0.3, 1.5, -0.2], [0.0, -0.7, 1.7]],
             daylight: None,
         }),
+    }
+}
+
+fn raw(pixels: Pixels) -> RawGeometry {
+    match pixels {
+        Pixels::Raw(geometry) => geometry,
+        other => panic!("{other:?} is not raw"),
     }
 }
 
@@ -87,7 +95,7 @@ fn unpacked(geometry: RawGeometry, bytes: &[u8]) -> Vec<u16> {
 fn write(path: &Path, header: &SpoolHeader, frames: u32) -> u64 {
     let mut writer = SpoolWriter::create(path, header).unwrap();
     for frame in 0..frames {
-        let bytes = laid_out(&header.geometry, &samples(&header.geometry, frame));
+        let bytes = laid_out(&raw(header.pixels), &samples(&raw(header.pixels), frame));
         writer.frame_bytes(&bytes, record(frame)).unwrap();
     }
     let written = writer.finish().unwrap();
@@ -140,8 +148,8 @@ proptest! {
         let reader = SpoolReader::open(&path).unwrap();
         prop_assert!(reader.is_complete());
         prop_assert_eq!(reader.verify().unwrap(), []);
-        let stored = reader.header().geometry;
-        prop_assert_eq!(reader.header(), &SpoolHeader { geometry: stored, ..header.clone() });
+        let stored = raw(reader.header().pixels);
+        prop_assert_eq!(reader.header(), &SpoolHeader { pixels: Pixels::Raw(stored), ..header.clone() });
         prop_assert_eq!(reader.header().captured_at.offset(), header.captured_at.offset());
         prop_assert_eq!(stored.stride_bytes, stored.row_bytes().unwrap());
         for frame in 0..frames {
@@ -150,7 +158,7 @@ proptest! {
             prop_assert_eq!(read.record, record(frame));
             prop_assert!(read.bad_strips.is_empty());
             prop_assert_eq!(read.bytes.len(), stored.stride_bytes * height as usize);
-            prop_assert_eq!(unpacked(read.geometry, &read.bytes), samples(&header.geometry, frame));
+            prop_assert_eq!(unpacked(raw(read.pixels), &read.bytes), samples(&raw(header.pixels), frame));
         }
     }
 
@@ -181,7 +189,11 @@ fn samples_take_the_least_room_that_keeps_every_bit() {
         let (_folder, path) = temporary();
         write(&path, &header(geometry(6, 4, bits, packing, 5), 1), 1);
         let read = SpoolReader::open(&path).unwrap().read_frame(0).unwrap();
-        assert_eq!((read.geometry.packing, read.geometry.stride_bytes), (stored, row), "{bits} {packing}");
+        assert_eq!(
+            (raw(read.pixels).packing, raw(read.pixels).stride_bytes),
+            (stored, row),
+            "{bits} {packing}"
+        );
     }
 }
 
@@ -189,7 +201,7 @@ fn samples_take_the_least_room_that_keeps_every_bit() {
 fn frames_of_a_camera_are_read_from_their_slots() {
     let (_folder, path) = temporary();
     let header = header(geometry(6, 4, 12, Packing::Le16, 4), 2);
-    let bytes = laid_out(&header.geometry, &samples(&header.geometry, 9));
+    let bytes = laid_out(&raw(header.pixels), &samples(&raw(header.pixels), 9));
     let buffer = Buffer::allocate(bytes.len() + 64, "test").unwrap();
     buffer.write().unwrap()[64..].copy_from_slice(&bytes);
     let pool = SlotPool::new(vec![buffer]);
@@ -211,7 +223,7 @@ fn frames_of_a_camera_are_read_from_their_slots() {
     assert_eq!(reader.verify().unwrap(), []);
     for position in 0..2 {
         let read = reader.read_frame(position).unwrap();
-        assert_eq!(unpacked(read.geometry, &read.bytes), samples(&header.geometry, 9));
+        assert_eq!(unpacked(raw(read.pixels), &read.bytes), samples(&raw(header.pixels), 9));
         assert_eq!(read.record, record(0));
     }
     assert!(matches!(reader.read_frame(2), Err(Error::NoFrame { position: 2, present: 2, .. })));
@@ -274,7 +286,10 @@ fn a_changed_byte_costs_at_most_its_strip() {
             let read = reader.read_frame(position).unwrap();
             assert_eq!(read.record, record(position as u32));
             if read.bad_strips.is_empty() {
-                assert_eq!(unpacked(read.geometry, &read.bytes), samples(&header.geometry, position as u32));
+                assert_eq!(
+                    unpacked(raw(read.pixels), &read.bytes),
+                    samples(&raw(header.pixels), position as u32)
+                );
             } else {
                 assert_eq!(damage, [Damage::Rows { index: position as u32, rows: 0..4 }]);
             }
@@ -315,7 +330,10 @@ fn a_file_cut_anywhere_gives_what_is_before_the_cut() {
             let read = reader.read_frame(position).unwrap();
             assert_eq!(read.bad_strips.is_empty(), position < good, "{length} bytes");
             if position < good {
-                assert_eq!(unpacked(read.geometry, &read.bytes), samples(&header.geometry, position as u32));
+                assert_eq!(
+                    unpacked(raw(read.pixels), &read.bytes),
+                    samples(&raw(header.pixels), position as u32)
+                );
             }
         }
         assert!(reader.verify().unwrap().contains(&Damage::End));
@@ -329,7 +347,7 @@ fn a_burst_that_was_not_finished_is_readable() {
     let mut writer = SpoolWriter::create(&path, &header).unwrap();
     for frame in 0..3 {
         writer
-            .frame_bytes(&laid_out(&header.geometry, &samples(&header.geometry, frame)), record(frame))
+            .frame_bytes(&laid_out(&raw(header.pixels), &samples(&raw(header.pixels), frame)), record(frame))
             .unwrap();
     }
     drop(writer);
@@ -376,7 +394,7 @@ fn a_disk_that_fills_up_keeps_the_frames_before() {
     let path = disk.0.path().join("burst.raw");
     // Frames of 384 KB in four strips: the third does not fit, and its first strip does.
     let header = header(geometry(3000, 128, 8, Packing::Bytes, 0), 8);
-    let bytes = laid_out(&header.geometry, &samples(&header.geometry, 0));
+    let bytes = laid_out(&raw(header.pixels), &samples(&raw(header.pixels), 0));
     let mut writer = SpoolWriter::create(&path, &header).unwrap();
     writer.frame_bytes(&bytes, record(0)).unwrap();
     writer.frame_bytes(&bytes, record(1)).unwrap();

@@ -7,6 +7,7 @@ use std::time::Duration;
 use latent_hal::Exposure;
 use latent_isp::{CfaPattern, Packing, RawGeometry, SensorColour};
 use latent_pipeline::library::Shot;
+use latent_pipeline::pixels::Pixels;
 use latent_pipeline::spool::{FrameRecord, SpoolHeader, SpoolReader, SpoolWriter};
 
 /// The file: three frames planned, two written.
@@ -18,20 +19,22 @@ fn kept() -> Vec<u8> {
     digits.chunks(2).map(byte).collect()
 }
 
+const GEOMETRY: RawGeometry = RawGeometry {
+    width: 6,
+    height: 2,
+    stride_bytes: 16,
+    bits: 10,
+    packing: Packing::Le16,
+    pattern: CfaPattern::Grbg,
+    black: 16,
+    white: 1000,
+};
+
 fn header() -> SpoolHeader {
     SpoolHeader {
         asset_id: "0190aaaa-0000-7000-8000-000000000001".parse().unwrap(),
         library_id: "0190bbbb-0000-7000-8000-000000000002".parse().unwrap(),
-        geometry: RawGeometry {
-            width: 6,
-            height: 2,
-            stride_bytes: 16,
-            bits: 10,
-            packing: Packing::Le16,
-            pattern: CfaPattern::Grbg,
-            black: 16,
-            white: 1000,
-        },
+        pixels: Pixels::Raw(GEOMETRY),
         frames: 3,
         captured_at: "2026-03-01T14:05:09.25-03:30[-03:30]".parse().unwrap(),
         shot: Shot {
@@ -76,8 +79,8 @@ fn the_kept_file_is_read_as_it_was_written() {
     let path = folder.path().join("v1.raw");
     fs::write(&path, kept()).unwrap();
     let reader = SpoolReader::open(&path).unwrap();
-    let stored = RawGeometry { stride_bytes: 10, packing: Packing::Mipi, ..header().geometry };
-    assert_eq!(*reader.header(), SpoolHeader { geometry: stored, ..header() });
+    let stored = RawGeometry { stride_bytes: 10, packing: Packing::Mipi, ..GEOMETRY };
+    assert_eq!(*reader.header(), SpoolHeader { pixels: Pixels::Raw(stored), ..header() });
     assert!(reader.is_complete());
     assert_eq!(reader.verify().unwrap(), []);
     let row = |frame: u16, y: u16| -> [u16; 6] {
@@ -86,7 +89,7 @@ fn the_kept_file_is_read_as_it_was_written() {
     for (position, (record, _)) in frames().into_iter().enumerate() {
         let frame = reader.read_frame(position).unwrap();
         assert_eq!(frame.record, record);
-        let view = latent_isp::RawView::new(frame.geometry, &frame.bytes).unwrap();
+        let view = latent_isp::RawView::new(stored, &frame.bytes).unwrap();
         for y in 0..2 {
             let mut samples = [0; 6];
             latent_isp::unpack::row(&view, y, &mut samples).unwrap();

@@ -22,7 +22,8 @@ fn the_virtual_cameras_white_comes_out_white() {
         };
         let known = camera.info().sensor;
         let bytes = frame.read().unwrap();
-        let raw = RawView::new(sensor::geometry(&config, &known).unwrap(), &bytes).unwrap();
+        let raw =
+            RawView::new(sensor::geometry(&config, config.format.raw().unwrap(), &known), &bytes).unwrap();
         let found =
             Rendering::automatic(proxy::bin(&raw).unwrap().statistics(), sensor::colour(&known)).gains;
         for (found, truth) in found.into_iter().zip(WHITE_BALANCE) {

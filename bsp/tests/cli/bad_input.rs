@@ -226,3 +226,22 @@ fn interrupting_a_shoot_loses_nothing() {
     assert_eq!(listed.len(), announced);
     assert!(listed.iter().all(|asset| asset["quality"] == "full"), "{listed:#?}");
 }
+
+#[test]
+fn a_format_or_size_that_the_camera_lacks_is_told_with_where_to_look() {
+    let folder = tempfile::tempdir().unwrap();
+    for (options, text) in [
+        (["--format", "nv12"], "the format nv12"),
+        (["--format", "jpeg"], "the format jpeg"),
+        (["--size", "11x7"], "a mode at 11x7"),
+    ] {
+        let shoot = ["shoot", "--json", "--camera", CAMERA];
+        let output = run(folder.path(), &[&shoot[..], &options[..]].concat());
+        assert_eq!(output.status.code(), Some(1));
+        let message = error(&output)["message"].to_string();
+        assert!(message.contains(text) && message.contains("latent devices"), "{message}");
+    }
+    let output = run(folder.path(), &["shoot", "--camera", CAMERA, "--format", "h264"]);
+    assert_eq!(output.status.code(), Some(2));
+    assert!(String::from_utf8_lossy(&output.stderr).contains("yuyv"), "formats are listed");
+}

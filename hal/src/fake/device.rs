@@ -44,6 +44,8 @@ pub(super) struct Device {
     /// Buffers to fill, in the order in which they were queued.
     pub(super) waiting: VecDeque<u32>,
     pub(super) now: Duration,
+    /// What all frames hold, instead of pictures of their own.
+    pub(super) shown: Option<Vec<u8>>,
     files: u64,
     gone: bool,
     streaming: bool,
@@ -87,6 +89,7 @@ impl Device {
             filled: VecDeque::new(),
             waiting: VecDeque::new(),
             now: Duration::from_secs(1000),
+            shown: None,
             files: 0,
             gone: false,
             streaming: false,
@@ -214,7 +217,7 @@ impl Device {
         self.due += self.interval();
         let number = self.frames;
         self.frames += 1;
-        let (mut bytes_used, mut flags) = (None, 0);
+        let (mut bytes_used, mut flags) = (self.shown_bytes(), 0);
         let mut lost = false;
         for fault in self.faults.take(number) {
             match fault {
@@ -291,7 +294,12 @@ impl Device {
         Filled { index, sequence: self.sequence, flags: flags | clock, planes, timestamp }
     }
 
-    /// The bytes of all memories are one picture after another, each of the number of the frame and its place.
+    /// Bytes of what all frames hold, as many as a buffer takes; `None` for pictures of their own.
+    fn shown_bytes(&self) -> Option<u32> {
+        let most = self.format.planes.last().map_or(0, |plane| plane.size);
+        self.shown.as_ref().map(|bytes| u32::try_from(bytes.len()).unwrap_or(u32::MAX).min(most))
+    }
+
     /// By how much the picture is brighter than at first.
     fn brighter(&self) -> i64 {
         const BRIGHTER: [u32; 2] = [bindings::V4L2_CID_BRIGHTNESS, bindings::V4L2_CID_ANALOGUE_GAIN];
@@ -299,6 +307,7 @@ impl Device {
         by.map(|(id, value)| value - self.model.default_of(*id)).sum()
     }
 
+    /// The bytes of all memories are one picture after another, each of the number of the frame and its place.
     fn fill(&self, index: u32) {
         let Some(slot) = self.slots.get(index as usize) else { return };
         let Format { fourcc, width, height, .. } = self.format;
@@ -306,7 +315,12 @@ impl Device {
         for (number, ((file, _), plane)) in (0u32..).zip(slot.memories.iter().zip(&self.format.planes)) {
             let (stride, size) = (plane.stride as usize, plane.size as usize);
             let sequence = if self.model.still { number } else { self.sequence.wrapping_add(number) };
-            let mut bytes = picture(fourcc, width, height, stride, size - offset, sequence);
+            let shown = self.shown.as_ref().map(|shown| {
+                let endless = shown.iter().copied().chain(std::iter::repeat(0));
+                endless.take(size - offset).collect()
+            });
+            let own = || picture(fourcc, width, height, stride, size - offset, sequence);
+            let mut bytes: Vec<u8> = shown.unwrap_or_else(own);
             let brighter = self.brighter();
             for byte in bytes.iter_mut().filter(|_| brighter != 0) {
                 *byte = (i64::from(*byte) + brighter).clamp(0, 255) as u8;

@@ -31,7 +31,7 @@ use std::time::Duration;
 
 use nix::errno::Errno;
 
-use crate::kernel::{Kernel, Media, Subdevice, Topology, Video};
+use crate::kernel::{Kernel, Media, SizeEntry, Subdevice, Topology, Video};
 use device::Device;
 use node::Node;
 
@@ -142,6 +142,16 @@ impl FakeCamera {
     /// Forgets all faults that were planned, and their effects on later frames.
     pub fn behave(&self) {
         self.device().behave();
+    }
+
+    /// Has all frames from the next on hold these bytes, as many as a buffer takes; `None` for pictures of their own.
+    pub fn show(&self, bytes: Option<Vec<u8>>) {
+        self.device().shown = bytes;
+    }
+
+    /// Other sizes come in from now on, as from a source that was exchanged; the stream must be configured again.
+    pub fn resize(&self, sizes: Vec<SizeEntry>) {
+        self.device().model.sizes = sizes;
     }
 
     /// Buffers that the camera's driver holds.

@@ -11,6 +11,8 @@ use super::page_size;
 
 static BUFFERS: AtomicUsize = AtomicUsize::new(0);
 static BYTES: AtomicUsize = AtomicUsize::new(0);
+/// 0 where nobody set one.
+static BUDGET: AtomicUsize = AtomicUsize::new(0);
 
 /// The frame memory of this process at one moment.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -26,9 +28,19 @@ pub fn ledger() -> Ledger {
     Ledger { buffers: BUFFERS.load(Ordering::Relaxed), bytes: BYTES.load(Ordering::Relaxed) }
 }
 
-/// Bytes that cameras may still take: of half of what the machine has, and never more than 1 GiB, what is not taken.
-pub(crate) fn budget_left() -> usize {
-    limit_bytes().saturating_sub(ledger().bytes)
+/// Bytes that cameras may still take: of the budget, what is not taken.
+pub fn budget_left() -> usize {
+    let limit = match BUDGET.load(Ordering::Relaxed) {
+        0 => limit_bytes(),
+        set => set,
+    };
+    limit.saturating_sub(ledger().bytes)
+}
+
+/// Sets how many bytes the cameras of this process may take together; 0 goes back to half of what the machine has, and
+/// never more than 1 GiB. Memory that is taken already stays.
+pub fn set_budget(bytes: usize) {
+    BUDGET.store(bytes, Ordering::Relaxed);
 }
 
 fn limit_bytes() -> usize {

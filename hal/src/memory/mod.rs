@@ -23,8 +23,7 @@ use nix::unistd::{SysconfVar, sysconf};
 
 use crate::error::Error;
 pub use fence::{Access, Fence};
-pub(crate) use ledger::budget_left;
-pub use ledger::{Ledger, ledger};
+pub use ledger::{Ledger, budget_left, ledger, set_budget};
 pub(crate) use mapping::Mapping;
 pub(crate) use source::is_contiguous;
 pub use source::{Offer, Probe, Source, choose, sources};

@@ -8,7 +8,7 @@ use crate::colour::Colour;
 use crate::level::Level as Level16;
 use crate::mosaic::Taps;
 use crate::tier::{directional, preview, video};
-use crate::{compand, defects, scale, sharpen};
+use crate::{compand, defects, scale, sharpen, yuv};
 
 /// `fn NAME(ARGUMENTS) = BODY;` makes a function that takes a [`Simd`] and then the arguments. The body is inlined
 /// into one function for each level, so that it is compiled with what the level has.
@@ -65,6 +65,20 @@ kernels! {
     fn sharpen(luma: Taps<'_, u8>, rgb: [&[u8]; 3], out: [&mut [u8]; 3]) = sharpen::sharpen;
     /// Quarters to linear codes.
     fn expand(quarters: &[u16], compander: compand::Compander, white: u16, out: &mut [u16]) = compand::expand;
+    /// The luma of packed groups.
+    fn yuv_packed_luma(groups: &[[u8; 4]], first: usize, out: &mut [u8]) = yuv::rows::packed_luma;
+    /// The chroma of packed groups.
+    fn yuv_packed_chroma(groups: &[[u8; 4]], places: [usize; 2], to: [&mut [u8]; 2]) = yuv::rows::packed_chroma;
+    /// The chroma of a plane of pairs.
+    fn yuv_paired_chroma(pairs: &[[u8; 2]], cb: usize, to: [&mut [u8]; 2]) = yuv::rows::paired_chroma;
+    /// The luma of cells of 2x2.
+    fn yuv_cells(above: &[u8], below: &[u8], out: &mut [u16]) = yuv::rows::cells;
+    /// Chroma between two rows.
+    fn yuv_mix(near: &[u8], far: &[u8], out: &mut [u16]) = yuv::rows::mix;
+    /// Chroma between two columns.
+    fn yuv_widen(half: &[u16], out: &mut [u16]) = yuv::rows::widen;
+    /// Luma and chroma to red, green and blue in their places, all in 16ths of an 8-bit code.
+    fn yuv_convert(weights: &yuv::Weights, planes: [&mut [u16]; 3]) = yuv::convert;
     /// Quarters of an 8-bit code to 8 bits.
     fn narrow(quarters: &[u16], out: &mut [u8]) = scale::narrow;
     /// All stages of a directional tier, one row on.

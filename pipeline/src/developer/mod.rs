@@ -1,4 +1,4 @@
-//! The developer: takes pending jobs, makes full pictures of their raw bursts, and delivers them.
+//! The developer: takes pending jobs, makes full pictures of their bursts, and delivers them.
 //!
 //! A job ends in one of three ways: full picture in place; fallback, when the picture cannot be made or the file is not
 //! ours any more; or later, when storage refuses for now or somebody called the work off.
@@ -11,15 +11,21 @@ use std::num::NonZeroUsize;
 use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, Ordering};
 
+use latent_isp::yuv::YuvView;
+use latent_isp::{Picture, RawView};
 use uuid::Uuid;
 
+use crate::camera_jpeg::{self, Shape};
+use crate::caption::{self, Rendition};
 use crate::clock::{self, Laps};
 use crate::crash;
 use crate::encode;
 use crate::error::{Error, ErrorKind};
 use crate::event::{EventKind, EventSender, FullStages, Listeners};
 use crate::library::{Asset, Job, JobState, Library, RawState};
+use crate::metadata::PhotoMetadata;
 use crate::photo::{Quality, State};
+use crate::pixels::Pixels;
 use crate::{files, recovery};
 
 pub(crate) use render::Look;
@@ -97,6 +103,8 @@ impl Developer {
     /// # Errors
     /// [`Error::Cancelled`]; [`Error::Database`]. What a single photo fails with is in the summary.
     pub fn run_until_empty(&self) -> Result<Summary, Error> {
+        // A row that could not be written then may be written now.
+        self.library.settle_raws();
         let mut summary = Summary::default();
         let mut tried = HashSet::new();
         loop {
@@ -161,7 +169,9 @@ impl Developer {
             }
             // The raw burst itself is bad: trying again cannot help. Everything else may pass.
             Err(error)
-                if error.kind() == ErrorKind::BadInput && !matches!(error, Error::DamagedEntry { .. }) =>
+                if matches!(error, Error::CameraPicture { .. })
+                    || error.kind() == ErrorKind::BadInput
+                        && !matches!(error, Error::DamagedEntry { .. }) =>
             {
                 self.fall_back(&asset, job, &format!("its raw burst cannot be developed: {error}"))
             }
@@ -172,32 +182,58 @@ impl Developer {
     fn develop(&self, asset: &Asset, job: &Job) -> Result<Ended, Error> {
         let mut laps = Laps::start();
         let mut stages = FullStages::default();
-        let raw = render::read_burst(&self.library.layout().raw(asset.asset_id))?;
+        let burst = render::read_burst(&self.library.layout().raw(asset.asset_id))?;
         stages.read_us = laps.lap_us();
         let progress = |done, total| (self.progress)(Progress { asset_id: asset.asset_id, done, total });
         let effort = render::Effort { threads: self.threads, cancel: &self.cancel, progress: &progress };
-        let view = raw.view()?;
-        let rendering =
-            job.rendering.as_deref().and_then(Look::parse).unwrap_or_else(|| raw.automatic(&view));
-        let picture = render::develop(&view, &rendering, job.tier, &effort)?;
-        stages.isp_us = laps.lap_us();
-        let rendition = crate::caption::Rendition {
+        let encode = |picture: &Picture, quality, stages: &mut FullStages, laps: &mut Laps| {
+            stages.isp_us = laps.lap_us();
+            let caption = self.caption(asset, job, picture.width, picture.height);
+            encode::jpeg(picture, quality, Some(&caption))
+        };
+        let jpeg = match burst.pixels {
+            Pixels::Raw(geometry) => {
+                let view = RawView::new(geometry, &burst.bytes)?;
+                let stored = job.rendering.as_deref().and_then(Look::parse);
+                let rendering = stored.unwrap_or_else(|| burst.automatic(&view));
+                let picture = render::develop(&view, &rendering, job.tier, &effort)?;
+                encode(&picture, encode::JpegQuality::FULL, &mut stages, &mut laps)?
+            }
+            Pixels::Yuv(geometry) => {
+                let picture = render::convert(&YuvView::new(geometry, &burst.bytes)?, &effort)?;
+                encode(&picture, encode::JpegQuality::CONVERTED, &mut stages, &mut laps)?
+            }
+            Pixels::Jpeg(frames) => {
+                let refused = |reason| Error::CameraPicture { camera: asset.shot.model.clone(), reason };
+                let shape = Shape::of(&burst.bytes, frames.width, frames.height).map_err(refused)?;
+                let caption = self.caption(asset, job, shape.width, shape.height);
+                match camera_jpeg::with_metadata(&burst.bytes, &shape, &caption) {
+                    Some(kept) => kept,
+                    None => {
+                        let picture = camera_jpeg::decode(&burst.bytes, &shape).map_err(refused)?;
+                        encode(&picture, encode::JpegQuality::CONVERTED, &mut stages, &mut laps)?
+                    }
+                }
+            }
+        };
+        drop(burst);
+        stages.jpeg_us = laps.lap_us();
+        crash::point("developed");
+        let delivered = delivery::deliver(&self.library, asset, job.tier, &jpeg, &mut stages)?;
+        Ok(self.announce(asset, &delivered, stages))
+    }
+
+    fn caption(&self, asset: &Asset, job: &Job, width: u32, height: u32) -> PhotoMetadata {
+        let rendition = Rendition {
             generation: asset.generation + 1,
             quality: Quality::Full,
             tier: Some(job.tier),
             state: State::Final,
             reason: None,
-            width: picture.width,
-            height: picture.height,
+            width,
+            height,
         };
-        let caption =
-            crate::caption::of(self.library.id(), asset.asset_id, &asset.captured_at, &asset.shot, rendition);
-        let jpeg = encode::jpeg(&picture, encode::JpegQuality::FULL, Some(&caption))?;
-        drop(picture);
-        stages.jpeg_us = laps.lap_us();
-        crash::point("developed");
-        let delivered = delivery::deliver(&self.library, asset, job.tier, &jpeg, &mut stages)?;
-        Ok(self.announce(asset, &delivered, stages))
+        caption::of(self.library.id(), asset.asset_id, &asset.captured_at, &asset.shot, rendition)
     }
 
     fn fall_back(&self, asset: &Asset, job: &Job, reason: &str) -> Result<Ended, Error> {

@@ -1,4 +1,4 @@
-//! From a raw burst to a picture: chooses the frame, cuts it into strips, and runs them on threads.
+//! From a burst to a picture: chooses the frame, cuts it into strips, and runs them on threads.
 
 use std::num::NonZeroUsize;
 use std::ops::Range;
@@ -7,11 +7,14 @@ use std::sync::atomic::{AtomicBool, AtomicU32, Ordering};
 use std::sync::{Mutex, PoisonError};
 
 use latent_isp::develop::Plan;
-use latent_isp::{Demosaic, Picture, RawGeometry, RawView, Rendering, SensorColour, Statistics};
+use latent_isp::yuv::{self, YuvView};
+use latent_isp::{Demosaic, Picture, RawView, Rendering, SensorColour, Simd, Statistics};
 
+use crate::camera_jpeg::{self, Shape};
 use crate::error::Error;
 use crate::photo::Tier;
-use crate::spool::SpoolReader;
+use crate::pixels::Pixels;
+use crate::spool::{SpoolReader, SpooledFrame};
 
 /// The look of a photo as its row keeps it.
 #[derive(serde::Serialize, serde::Deserialize)]
@@ -37,16 +40,12 @@ impl Look {
 
 /// The frame of a burst that is developed.
 pub(super) struct Burst {
-    geometry: RawGeometry,
-    bytes: Vec<u8>,
+    pub(super) pixels: Pixels,
+    pub(super) bytes: Vec<u8>,
     colour: Option<SensorColour>,
 }
 
 impl Burst {
-    pub(super) fn view(&self) -> Result<RawView<'_>, Error> {
-        Ok(RawView::new(self.geometry, &self.bytes)?)
-    }
-
     /// The look that the proxy had, derived again from the frame that it was made of.
     pub(super) fn automatic(&self, view: &RawView<'_>) -> Rendering {
         Rendering::automatic(&Statistics::of(view), self.colour)
@@ -54,43 +53,59 @@ impl Burst {
 }
 
 /// Reads the first frame that is whole; failing that, the reference with its bad strips taken from the frames after it.
+/// Parts of one JPEG are none of another: of those only whole ones are taken, whose data is checked as well.
 pub(super) fn read_burst(path: &Path) -> Result<Burst, Error> {
     let reader = SpoolReader::open(path)?;
     let colour = reader.header().colour;
-    let mut best: Option<(RawGeometry, Vec<u8>, Vec<Range<u32>>)> = None;
+    let mut best: Option<SpooledFrame> = None;
     for position in 0..reader.frames().len() {
         let frame = reader.read_frame(position)?;
-        if frame.bad_strips.is_empty() {
-            return Ok(Burst { geometry: frame.geometry, bytes: frame.bytes, colour });
-        }
-        best = Some(match best {
-            None => (frame.geometry, frame.bytes, frame.bad_strips),
-            Some((geometry, mut bytes, bad)) => {
-                let stride = geometry.stride_bytes;
-                let overlaps = |rows: &Range<u32>| {
-                    frame.bad_strips.iter().any(|other| rows.start < other.end && other.start < rows.end)
-                };
-                let still_bad = bad
-                    .into_iter()
-                    .filter(|rows| {
-                        let (from, to) = (rows.start as usize * stride, rows.end as usize * stride);
-                        match (overlaps(rows), bytes.get_mut(from..to), frame.bytes.get(from..to)) {
-                            (false, Some(target), Some(source)) => {
-                                target.copy_from_slice(source);
-                                false
-                            }
-                            _ => true,
-                        }
-                    })
-                    .collect();
-                (geometry, bytes, still_bad)
+        let SpooledFrame { pixels, bad_strips, .. } = &frame;
+        let is_whole = match pixels {
+            Pixels::Raw(_) | Pixels::Yuv(_) => bad_strips.is_empty(),
+            Pixels::Jpeg(frames) => {
+                let shape = Shape::of(&frame.bytes, frames.width, frames.height);
+                bad_strips.is_empty()
+                    && shape.is_ok_and(|shape| camera_jpeg::check(&frame.bytes, &shape).is_ok())
             }
-        });
+        };
+        if is_whole {
+            return Ok(Burst { pixels: *pixels, bytes: frame.bytes, colour });
+        }
+        best = match best {
+            None => Some(frame),
+            Some(mut best) => {
+                mend(&mut best, &frame);
+                Some(best)
+            }
+        };
     }
     match best {
-        Some((geometry, bytes, bad)) if bad.is_empty() => Ok(Burst { geometry, bytes, colour }),
+        Some(SpooledFrame { pixels, bytes, bad_strips, .. })
+            if bad_strips.is_empty() && !matches!(pixels, Pixels::Jpeg(_)) =>
+        {
+            Ok(Burst { pixels, bytes, colour })
+        }
         _ => Err(reader.no_whole_picture().into()),
     }
+}
+
+/// Takes strips that are bad in one frame from another, where they are good.
+fn mend(frame: &mut SpooledFrame, other: &SpooledFrame) {
+    let stride = frame.row_bytes;
+    let overlaps =
+        |rows: &Range<u32>| other.bad_strips.iter().any(|bad| rows.start < bad.end && bad.start < rows.end);
+    let bytes = &mut frame.bytes;
+    frame.bad_strips.retain(|rows| {
+        let (from, to) = (rows.start as usize * stride, rows.end as usize * stride);
+        match (overlaps(rows), bytes.get_mut(from..to), other.bytes.get(from..to)) {
+            (false, Some(target), Some(source)) => {
+                target.copy_from_slice(source);
+                false
+            }
+            _ => true,
+        }
+    });
 }
 
 /// Develops a raw picture of any source, on all processors. Blocks.
@@ -115,6 +130,7 @@ pub(super) struct Effort<'a> {
 /// felt at once.
 const STRIP: u32 = 64;
 
+/// Develops a raw picture.
 pub(super) fn develop(
     raw: &RawView<'_>,
     rendering: &Rendering,
@@ -127,11 +143,27 @@ pub(super) fn develop(
         Tier::Video => Demosaic::GradientCorrected,
     };
     let plan = Plan::new(geometry, rendering, demosaic)?;
-    let row_bytes = geometry.width as usize * 3;
-    let mut data = vec![0; row_bytes * geometry.height as usize];
+    in_strips(geometry.width, geometry.height, effort, |rows, out| plan.strip(raw, rows, out))
+}
+
+/// Converts a picture that the camera developed.
+pub(super) fn convert(view: &YuvView<'_>, effort: &Effort<'_>) -> Result<Picture, Error> {
+    let geometry = *view.geometry();
+    let plan = yuv::Plan::new(geometry, Simd::detect())?;
+    in_strips(geometry.width, geometry.height, effort, |rows, out| plan.strip(view, rows, out))
+}
+
+fn in_strips(
+    width: u32,
+    height: u32,
+    effort: &Effort<'_>,
+    strip: impl Fn(Range<u32>, &mut [u8]) -> Result<(), latent_isp::Error> + Sync,
+) -> Result<Picture, Error> {
+    let mut picture = Picture::new(width, height)?;
+    let row_bytes = width as usize * 3;
     let done = AtomicU32::new(0);
     {
-        let strips = Mutex::new(data.chunks_mut(row_bytes * STRIP as usize).enumerate());
+        let strips = Mutex::new(picture.data.chunks_mut(row_bytes * STRIP as usize).enumerate());
         let work = || {
             loop {
                 let next = strips.lock().unwrap_or_else(PoisonError::into_inner).next();
@@ -139,12 +171,9 @@ pub(super) fn develop(
                     return Ok(());
                 };
                 let start = u32::try_from(index).unwrap_or(u32::MAX).saturating_mul(STRIP);
-                let end = geometry.height.min(start.saturating_add(STRIP));
-                plan.strip(raw, start..end, out)?;
-                (effort.progress)(
-                    done.fetch_add(end - start, Ordering::Relaxed) + (end - start),
-                    geometry.height,
-                );
+                let end = height.min(start.saturating_add(STRIP));
+                strip(start..end, out)?;
+                (effort.progress)(done.fetch_add(end - start, Ordering::Relaxed) + (end - start), height);
             }
         };
         std::thread::scope(|scope| {
@@ -154,8 +183,8 @@ pub(super) fn develop(
         })
         .map_err(|error: latent_isp::Error| Error::from(error))?;
     }
-    if effort.cancel.load(Ordering::Relaxed) || done.load(Ordering::Relaxed) < geometry.height {
+    if effort.cancel.load(Ordering::Relaxed) || done.load(Ordering::Relaxed) < height {
         return Err(Error::Cancelled);
     }
-    Ok(Picture { width: geometry.width, height: geometry.height, data })
+    Ok(picture)
 }

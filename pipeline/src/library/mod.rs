@@ -84,6 +84,8 @@ pub struct Library {
     id: Uuid,
     connection: Mutex<Connection>,
     captures: AtomicU64,
+    /// Where raw bursts are whose rows could not be written.
+    unsettled: Mutex<Vec<(Uuid, RawState, u32)>>,
     _ownership: Ownership,
 }
 
@@ -109,6 +111,7 @@ impl Library {
             id,
             connection: Mutex::new(connection),
             captures: AtomicU64::new(0),
+            unsettled: Mutex::default(),
             _ownership: ownership,
         })
     }
@@ -131,6 +134,10 @@ impl Library {
     /// A photo as events show it.
     pub fn view_of(&self, asset: &Asset) -> AssetView {
         rows::view(&self.layout, asset)
+    }
+
+    fn unsettled(&self) -> MutexGuard<'_, Vec<(Uuid, RawState, u32)>> {
+        self.unsettled.lock().unwrap_or_else(PoisonError::into_inner)
     }
 
     fn connection(&self) -> MutexGuard<'_, Connection> {

@@ -143,6 +143,21 @@ impl Library {
         })
     }
 
+    /// Remembers, until [`Library::settle_raws`], where a photo's raw burst is, for a row that cannot be written now.
+    pub(crate) fn note_raw_later(&self, asset: Uuid, raw: RawState, frames: u32) {
+        self.unsettled().push((asset, raw, frames));
+    }
+
+    /// Writes the rows that could not be written before, as far as that is possible now.
+    pub(crate) fn settle_raws(&self) {
+        let waiting = std::mem::take(&mut *self.unsettled());
+        for (asset, raw, frames) in waiting {
+            if self.note_raw(asset, raw, frames).is_err() {
+                self.note_raw_later(asset, raw, frames);
+            }
+        }
+    }
+
     /// Counts a start of development before the work begins; returns the number of starts that nobody saw end, this one
     /// included. Survives a death of this process, not a power cut (which must not count): so it costs no fsync.
     ///

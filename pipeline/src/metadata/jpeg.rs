@@ -8,34 +8,44 @@ const SOI: u8 = 0xD8;
 const EOI: u8 = 0xD9;
 const SOS: u8 = 0xDA;
 /// The marker of the application segment that holds EXIF and XMP.
-pub(super) const APP1: u8 = 0xE1;
+pub(crate) const APP1: u8 = 0xE1;
 
 /// True for a whole JPEG: from SOI through a frame header and at least one scan to EOI. Bytes behind EOI are allowed
 /// (some files carry a film there). What lies inside of the scans is not decoded.
 pub fn complete(bytes: &[u8]) -> bool {
+    scans(bytes).is_some()
+}
+
+/// Where the entropy-coded data of each scan of a whole JPEG lies, up to the marker behind it; `None` where the JPEG is
+/// not whole in the sense of [`complete`].
+pub(crate) fn scans(bytes: &[u8]) -> Option<Vec<Range<usize>>> {
     let mut walk = Segments::new(bytes);
-    let (mut frame, mut scan) = (false, false);
+    let (mut frame, mut scans) = (false, Vec::new());
     while let Some(segment) = walk.next() {
         if segment.payload.end > bytes.len() {
-            return false;
+            return None;
         }
         match segment.marker {
-            EOI => return frame && scan,
+            EOI => return (frame && !scans.is_empty()).then_some(scans),
             SOS => {
-                scan = true;
                 walk.skip_scan();
+                scans.push(segment.whole.end..walk.at);
             }
-            // Frame headers; C4, C8 and CC of that row are other things.
-            0xC0..=0xCF if !matches!(segment.marker, 0xC4 | 0xC8 | 0xCC) => frame = true,
+            marker if is_frame_header(marker) => frame = true,
             _ => {}
         }
     }
-    false
+    None
+}
+
+/// Frame headers are C0 to CF; C4, C8 and CC of that row are other things.
+pub(crate) fn is_frame_header(marker: u8) -> bool {
+    matches!(marker, 0xC0..=0xCF) && !matches!(marker, 0xC4 | 0xC8 | 0xCC)
 }
 
 /// One segment of a JPEG.
 #[derive(Clone, Debug, PartialEq, Eq)]
-pub(super) struct Segment {
+pub(crate) struct Segment {
     /// The second byte of its marker.
     pub marker: u8,
     /// From the marker's first byte to the end of the payload.
@@ -45,7 +55,7 @@ pub(super) struct Segment {
 }
 
 /// The segments before the first scan.
-pub(super) fn leading(bytes: &[u8]) -> impl Iterator<Item = Segment> {
+pub(crate) fn leading(bytes: &[u8]) -> impl Iterator<Item = Segment> {
     Segments::new(bytes).take_while(|segment| !matches!(segment.marker, SOS | EOI))
 }
 

@@ -3,13 +3,18 @@
 use std::sync::Arc;
 use std::time::Duration;
 
-use latent_hal::memory::Buffer;
-use latent_hal::{Camera, Dequeued, Frame, SlotPool, StreamConfig};
+use latent_hal::frame::{Shot, Span};
+use latent_hal::kernel::Event;
+use latent_hal::memory::{self, Buffer};
+use latent_hal::{Camera, Dequeued, Frame, SlotPool};
 
+use super::setup::Setup;
 use super::{Capture, Stream, proxy_lane, spool_lane};
+use crate::camera_jpeg::Shape;
 use crate::clock;
 use crate::error::Error;
 use crate::event::EventKind;
+use crate::pixels::Pixels;
 
 /// A photo whose frames are being taken.
 #[derive(Debug)]
@@ -17,36 +22,47 @@ pub(super) struct Active {
     capture: Arc<Capture>,
     wanted: u32,
     taken: u32,
+    /// When the last frame was taken, or the photo was asked for.
+    moved: Duration,
 }
 
 impl Active {
     pub(super) fn new(capture: Arc<Capture>, wanted: u32) -> Self {
-        Self { capture, wanted, taken: 0 }
+        let moved = capture.requested;
+        Self { capture, wanted, taken: 0, moved }
     }
 
-    pub(super) fn requested(&self) -> Duration {
-        self.capture.requested
+    pub(super) fn capture(&self) -> &Capture {
+        &self.capture
     }
 
     pub(super) fn is_complete(&self) -> bool {
         self.taken >= self.wanted
     }
 
+    pub(super) fn has_frames(&self) -> bool {
+        self.taken > 0
+    }
+
     /// Takes a frame: the first one is the reference, of which the proxy is made.
-    pub(super) fn add(&mut self, frame: Frame, stream: &Stream) {
+    pub(super) fn add(&mut self, frame: Frame, stream: &Stream, setup: &Arc<Setup>) {
         if self.is_complete() {
             return;
         }
         if self.taken == 0 {
             let sequence = frame.sequence();
             self.capture.send_at(frame.timestamp(), EventKind::FrameShutter { sequence });
-            let work = proxy_lane::Work::Proxy(Arc::clone(&self.capture), frame.clone());
+        }
+        // A JPEG may still turn out to be none: then the next one is the reference.
+        if self.taken == 0 || matches!(setup.pixels, Pixels::Jpeg(_)) {
+            let work = proxy_lane::Work::Proxy(Arc::clone(&self.capture), frame.clone(), Arc::clone(setup));
             let _ = stream.proxies.send(work);
         }
         self.taken += 1;
+        self.moved = clock::now();
         let last = self.is_complete();
-        let _ =
-            stream.spools.send(spool_lane::Work::Frame { capture: Arc::clone(&self.capture), frame, last });
+        let (capture, setup) = (Arc::clone(&self.capture), Arc::clone(setup));
+        let _ = stream.spools.send(spool_lane::Work::Frame { capture, frame, setup, last });
     }
 
     /// All frames are there.
@@ -57,8 +73,9 @@ impl Active {
     }
 
     /// No more frames will come: the photo keeps those that it has, or fails if it has none.
-    fn cut_short(&self, stream: &Stream, error: &Error) {
+    pub(super) fn cut_short(&self, stream: &Stream, error: &Error) {
         if self.taken == 0 {
+            stream.listeners.take(self.capture.asset_id);
             self.capture.fail(error);
             return;
         }
@@ -67,65 +84,91 @@ impl Active {
     }
 }
 
-/// A camera that is silent for so long has stalled; slow ones get eight of their frame times.
-const SILENCE: Duration = Duration::from_secs(5);
-
 /// How long one wait for a frame takes at most: how soon a closing session is noticed.
 const WAIT: Duration = Duration::from_millis(100);
 
-pub(super) fn run(mut camera: Box<dyn Camera>, config: &StreamConfig, stream: &Stream) {
-    let error = feed(camera.as_mut(), config, stream).err();
-    let _ = camera.stop();
-    let mut state = stream.state();
-    state.ring.clear();
-    if let Some(error) = error {
-        state.ended = Some(error.to_string());
-        if let Some(active) = state.active.take() {
-            active.cut_short(stream, &error);
-        }
-    }
-    stream.changed.notify_all();
+/// Why no more frames are taken from a stream.
+#[derive(Debug)]
+pub(super) enum Ended {
+    /// The session closes.
+    Closing,
+    /// What comes in has changed: the stream must be set up again.
+    Changed,
+    /// The camera failed.
+    Failed(Error),
 }
 
-fn feed(camera: &mut dyn Camera, config: &StreamConfig, stream: &Stream) -> Result<(), Error> {
-    let patience = SILENCE.max(config.frame_interval.unwrap_or_default() * 8);
+/// Takes frames from a camera that streams until that has an end.
+pub(super) fn feed(camera: &mut dyn Camera, setup: &Arc<Setup>, stream: &Stream) -> Ended {
+    let patience = stream.options.silence.max(setup.config.frame_interval.unwrap_or_default() * 8);
     let mut heard = clock::now();
     loop {
         if stream.state().closing {
-            return Ok(());
+            return Ended::Closing;
         }
-        match camera.dequeue(WAIT)? {
-            Dequeued::Frame(frame) => {
-                heard = clock::now();
-                let frame = if config.held == 0 { copied_out(&frame, config)? } else { frame };
-                take(frame, stream);
-            }
-            Dequeued::Damaged { .. } | Dequeued::Event(_) => heard = clock::now(),
-            Dequeued::Timeout => {
-                let waited = clock::now().saturating_sub(heard);
-                if waited > patience {
-                    let camera = camera.info().id.clone();
-                    return Err(latent_hal::Error::Stalled { camera, waited }.into());
+        match camera.dequeue(WAIT) {
+            Ok(Dequeued::Frame(frame)) => {
+                // Frames that are no picture are as good as none.
+                if is_picture(&frame, setup) {
+                    heard = clock::now();
+                    take(frame, stream, setup);
                 }
             }
-            Dequeued::Starved => {
+            Ok(Dequeued::Event(Event::SourceChanged { resolution: true })) => return Ended::Changed,
+            Ok(Dequeued::Damaged { .. } | Dequeued::Event(_) | Dequeued::Timeout) => {}
+            Ok(Dequeued::Starved) => {
                 heard = clock::now();
                 if !stream.state().ring.drop_oldest() {
                     // The lanes have all of them and give them back as they work.
                     std::thread::sleep(Duration::from_millis(2));
                 }
             }
+            Err(error) => return Ended::Failed(error.into()),
         }
+        let waited = clock::now().saturating_sub(heard);
+        if waited > patience {
+            let camera = camera.info().id.clone();
+            return Ended::Failed(latent_hal::Error::Stalled { camera, waited }.into());
+        }
+        look_after_active(stream, setup, patience);
     }
 }
 
-fn take(frame: Frame, stream: &Stream) {
+/// A photo that failed takes no more frames, nor one for which there has been no memory for too long.
+fn look_after_active(stream: &Stream, setup: &Setup, patience: Duration) {
+    let mut state = stream.state();
+    let Some(active) = &state.active else { return };
+    if active.capture.has_failed() {
+        let _ = stream.spools.send(spool_lane::Work::CutShort);
+    } else if setup.config.held == 0 && clock::now().saturating_sub(active.moved) > patience {
+        let (needed, left) = (setup.config.size_bytes, memory::budget_left());
+        active.cut_short(stream, &Error::FrameMemory { needed, left });
+    } else {
+        return;
+    }
+    state.active = None;
+    stream.changed.notify_all();
+}
+
+/// False for a JPEG that is cut off or something else; whether its data is good as well is looked at once it is chosen.
+fn is_picture(frame: &Frame, setup: &Setup) -> bool {
+    let Pixels::Jpeg(frames) = setup.pixels else { return true };
+    frame.read().is_ok_and(|bytes| Shape::of(&bytes, frames.width, frames.height).is_ok())
+}
+
+fn take(frame: Frame, stream: &Stream, setup: &Arc<Setup>) {
+    let spares_none = setup.config.held == 0;
+    if spares_none && stream.state().active.is_none() {
+        return;
+    }
+    let frame = if spares_none { copied_out(&frame, setup) } else { Some(frame) };
+    let Some(frame) = frame else { return };
     let mut state = stream.state();
     let Some(mut active) = state.active.take() else {
         state.ring.push(frame);
         return;
     };
-    active.add(frame, stream);
+    active.add(frame, stream, setup);
     if active.is_complete() {
         active.end();
         stream.changed.notify_all();
@@ -134,12 +177,24 @@ fn take(frame: Frame, stream: &Stream) {
     }
 }
 
-/// A stream that can spare no slot: the frame moves to memory of our own, so that the slot goes back at once.
-fn copied_out(frame: &Frame, config: &StreamConfig) -> Result<Frame, Error> {
-    let own = Buffer::allocate(config.size_bytes, "copied frame")?;
-    let (offset, bytes_used) = (0, frame.shot().bytes_used.min(config.size_bytes));
-    own.write()?[..bytes_used].copy_from_slice(&frame.read()?[..bytes_used]);
-    let shot = latent_hal::frame::Shot { offset, bytes_used, ..*frame.shot() };
-    let copy = SlotPool::new(vec![own]).lend(0, shot);
-    Ok(copy.unwrap_or_else(|| frame.clone()))
+/// A stream that can spare no slot: a frame that is chosen moves to memory of our own, so that the slot goes back at once.
+/// `None` while there is no memory for it: the lanes give back what they have, and a later frame is taken.
+fn copied_out(frame: &Frame, setup: &Setup) -> Option<Frame> {
+    let bytes = frame.read().ok()?;
+    let parts: Vec<&[u8]> = (0..bytes.memories()).map(|memory| bytes.memory(memory)).collect();
+    if memory::budget_left() < parts.iter().map(|part| part.len()).sum() {
+        return None;
+    }
+    let copy = |part: &&[u8]| {
+        let own = Buffer::allocate(part.len(), "copied frame").ok()?;
+        own.write().ok()?.copy_from_slice(part);
+        Some(own)
+    };
+    let own = parts.iter().map(copy).collect::<Option<Vec<Buffer>>>()?;
+    let whole = |part: &&[u8]| Span { offset: 0, bytes_used: part.len() };
+    let later = parts.iter().skip(1).map(whole).collect();
+    let shot = Shot { offset: 0, bytes_used: bytes.len(), ..*frame.shot() };
+    debug_assert!(bytes.len() <= setup.config.size_bytes, "a frame fits its slot");
+    // The lease outlives its pool; nobody waits for this slot.
+    SlotPool::with_memories(vec![own]).lend_memories(0, shot, later)
 }

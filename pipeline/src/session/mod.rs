@@ -1,30 +1,53 @@
 //! A session: a streaming camera, a ring of its latest frames, and the photos that are taken from them.
 //!
-//! Three threads: the capture thread takes frames from the camera; the proxy lane makes and announces proxies, in capture
-//! order, and commits rows; the spool lane writes raw bursts. Frames travel as leases: nothing copies a pixel.
+//! Three threads: the capture thread takes frames from the camera, and brings the camera back when it went away; the proxy
+//! lane makes and announces proxies, in capture order, and commits rows; the spool lane writes bursts. Frames travel as
+//! leases: nothing copies a pixel, except where a camera can spare no buffer.
+//!
+//! What can go wrong with a camera, and how long it takes at most to be told. "Silence" and "absence" are
+//! [`SessionOptions::silence`] and [`SessionOptions::absence`].
+//!
+//! | fault                                   | what the session tells                  | within                     |
+//! |-----------------------------------------|-----------------------------------------|----------------------------|
+//! | frames lost, damaged, or no picture     | nothing; the burst takes the next ones  |                            |
+//! | all frames damaged                      | `cameraLost` (`device`), then restarts  | silence                    |
+//! | unplugged                               | `cameraLost` (`device`), then opens anew | at once                   |
+//! | silent, or its queue fails again        | `cameraLost` (`device`), then restarts  | the HAL's patience, twice  |
+//! | what comes in has changed               | `streamChanged`                         | a new setup                |
+//! | a call refused on the way back          | nothing; tried again                    | absence                    |
+//! | does not come back                      | [`Error::Stream`] from then on          | absence                    |
+//!
+//! In all cases the photo under way keeps the frames that it has; without any it fails. The next photo is taken when the
+//! camera is back.
 
 mod capture;
 mod proxy_lane;
 mod ring;
+mod setup;
 mod spool_lane;
+mod supply;
 
-use std::sync::atomic::{AtomicU64, Ordering};
+use std::sync::atomic::{AtomicBool, AtomicU64, Ordering};
 use std::sync::mpsc;
 use std::sync::{Arc, Condvar, Mutex, MutexGuard, PoisonError};
 use std::thread::JoinHandle;
 use std::time::Duration;
 
-use latent_hal::{Camera, CameraInfo, Mode, StreamConfig, StreamRequest};
+use latent_hal::{Camera, CameraInfo, StreamConfig};
 use uuid::Uuid;
 
 use crate::clock;
 use crate::error::Error;
 use crate::event::{EventKind, EventSender, Listeners};
 use crate::library::Library;
+use crate::mode::Wish;
 use crate::photo::Tier;
-use crate::sensor;
 use capture::Active;
 use ring::Ring;
+use setup::Setup;
+
+/// Opens the camera of a session again: waits until it is there, at most the time given.
+pub type Reopen = Box<dyn FnMut(Duration) -> Result<Box<dyn Camera>, latent_hal::Error> + Send>;
 
 /// What a session is to do.
 #[derive(Clone, Copy, Debug)]
@@ -33,13 +56,23 @@ pub struct SessionOptions {
     pub burst: u32,
     /// The tier at which photos are developed.
     pub tier: Tier,
-    /// The camera's mode; the largest one if `None`.
-    pub mode: Option<Mode>,
+    /// Which of the camera's modes.
+    pub wish: Wish,
+    /// A camera that gives no good frame for so long has stalled; slow ones get eight of their frame times.
+    pub silence: Duration,
+    /// For how long the session tries to bring a camera back that went away.
+    pub absence: Duration,
 }
 
 impl Default for SessionOptions {
     fn default() -> Self {
-        Self { burst: 8, tier: Tier::Video, mode: None }
+        Self {
+            burst: 8,
+            tier: Tier::Video,
+            wish: Wish::default(),
+            silence: Duration::from_secs(5),
+            absence: Duration::from_secs(60),
+        }
     }
 }
 
@@ -52,6 +85,8 @@ pub(crate) struct Capture {
     pub(crate) requested: Duration,
     pub(crate) captured_at: jiff::Zoned,
     pub(crate) events: EventSender,
+    /// Nothing is told of a capture that failed.
+    pub(crate) failed: Mutex<bool>,
 }
 
 impl Capture {
@@ -60,15 +95,31 @@ impl Capture {
     }
 
     pub(crate) fn send_at(&self, at: Duration, kind: EventKind) {
-        self.events.send(self.id, clock::micros_between(self.requested, at), kind);
+        let failed = self.failed();
+        if !*failed {
+            self.events.send(self.id, clock::micros_between(self.requested, at), kind);
+        }
     }
 
+    /// Ends the capture: this is its last event.
     pub(crate) fn fail(&self, error: &Error) {
         let message = match error.hint() {
             Some(hint) => format!("{error}; {hint}"),
             None => error.to_string(),
         };
-        self.send(EventKind::CaptureFailed { kind: error.kind().as_str().to_owned(), message });
+        let mut failed = self.failed();
+        if !std::mem::replace(&mut *failed, true) {
+            let kind = EventKind::CaptureFailed { kind: error.kind().as_str().to_owned(), message };
+            self.events.send(self.id, clock::micros_between(self.requested, clock::now()), kind);
+        }
+    }
+
+    pub(crate) fn has_failed(&self) -> bool {
+        *self.failed()
+    }
+
+    fn failed(&self) -> MutexGuard<'_, bool> {
+        self.failed.lock().unwrap_or_else(PoisonError::into_inner)
     }
 }
 
@@ -77,17 +128,31 @@ impl Capture {
 pub(crate) struct Stream {
     state: Mutex<State>,
     changed: Condvar,
+    options: SessionOptions,
+    events: EventSender,
+    listeners: Arc<Listeners>,
     proxies: mpsc::Sender<proxy_lane::Work>,
     spools: mpsc::Sender<spool_lane::Work>,
 }
 
 #[derive(Debug)]
 struct State {
+    setup: Arc<Setup>,
     ring: Ring,
     active: Option<Active>,
+    /// No frames come at the moment; the capture thread works on it.
+    away: bool,
     /// Why the stream ended, once it has.
     ended: Option<String>,
     closing: bool,
+}
+
+impl State {
+    /// Frames come of another setup from now on.
+    fn renew(&mut self, setup: Setup) {
+        self.ring = Ring::new(setup.config.held);
+        self.setup = Arc::new(setup);
+    }
 }
 
 impl Stream {
@@ -101,11 +166,6 @@ impl Stream {
 pub struct Session {
     stream: Arc<Stream>,
     library: Arc<Library>,
-    listeners: Arc<Listeners>,
-    events: EventSender,
-    info: CameraInfo,
-    config: StreamConfig,
-    options: SessionOptions,
     /// Milliseconds from request to proxy, as last seen or first guessed.
     estimate_ms: Arc<AtomicU64>,
     threads: Vec<JoinHandle<()>>,
@@ -113,92 +173,92 @@ pub struct Session {
 
 impl Session {
     /// Configures and starts the camera. Blocks until it streams. Events go to `events`; `listeners` lets those of the
-    /// development find their way there too.
+    /// development find their way there too. With `reopen` the camera is opened again after it went away.
     ///
     /// # Errors
-    /// [`Error::Camera`].
+    /// [`Error::Camera`]; [`Error::Develop`] for a camera whose frames are no pictures.
     pub fn open(
         library: Arc<Library>,
         listeners: Arc<Listeners>,
         mut camera: Box<dyn Camera>,
+        reopen: Option<Reopen>,
         options: SessionOptions,
         events: EventSender,
     ) -> Result<Self, Error> {
         let options = SessionOptions { burst: options.burst.max(1), ..options };
-        let not_raw = |camera: &dyn Camera| latent_hal::Error::Unsupported {
-            camera: camera.info().id.clone(),
-            reason: "it offers no raw format".to_owned(),
-        };
-        let mode = match options.mode {
-            Some(mode) => mode,
-            None => camera.modes()?.into_iter().next().ok_or_else(|| not_raw(&*camera))?,
-        };
-        let config = camera.configure(&StreamRequest { mode, held: options.burst + ring::DEPTH })?;
-        let info = camera.info().clone();
-        let geometry = sensor::geometry(&config, &info.sensor).ok_or_else(|| not_raw(&*camera))?;
-        camera.start()?;
+        let setup = setup::start(camera.as_mut(), &options)?;
+        let config = setup.config;
         let megapixels = u64::from(config.width) * u64::from(config.height) / 1_000_000;
         let estimate_ms = Arc::new(AtomicU64::new(10 + 10 * megapixels));
 
+        let lane = proxy_lane::Lane::new(
+            Arc::clone(&library),
+            Arc::clone(&listeners),
+            options.tier,
+            Arc::clone(&estimate_ms),
+        );
         let (proxies, proxy_work) = mpsc::channel();
         let (spools, spool_work) = mpsc::channel();
         let stream = Arc::new(Stream {
             state: Mutex::new(State {
+                setup: Arc::new(setup),
                 ring: Ring::new(config.held),
                 active: None,
+                away: false,
                 ended: None,
                 closing: false,
             }),
             changed: Condvar::new(),
+            options,
+            events,
+            listeners,
             proxies: proxies.clone(),
             spools,
         });
-        let lane = proxy_lane::Lane {
-            library: Arc::clone(&library),
-            listeners: Arc::clone(&listeners),
-            config,
-            geometry,
-            info: info.clone(),
-            tier: options.tier,
-            estimate_ms: Arc::clone(&estimate_ms),
-        };
-        let spool = spool_lane::Lane {
-            library: Arc::clone(&library),
-            config,
-            geometry,
-            info: info.clone(),
-            burst: options.burst,
-            proxies,
-        };
+        let spool = spool_lane::Lane { library: Arc::clone(&library), burst: options.burst, proxies };
         let threads = vec![
             spawn("latent-capture", {
                 let stream = Arc::clone(&stream);
-                move || capture::run(camera, &config, &stream)
+                move || supply::run(camera, reopen, &stream)
             })?,
             spawn("latent-proxy", move || lane.run(&proxy_work))?,
             spawn("latent-spool", move || spool.run(&spool_work))?,
         ];
-        Ok(Self { stream, library, listeners, events, info, config, options, estimate_ms, threads })
+        Ok(Self { stream, library, estimate_ms, threads })
     }
 
-    /// The camera.
-    pub fn camera(&self) -> &CameraInfo {
-        &self.info
+    /// The camera, as it was opened last.
+    pub fn camera(&self) -> CameraInfo {
+        self.stream.state().setup.info.clone()
     }
 
-    /// The stream.
-    pub fn config(&self) -> &StreamConfig {
-        &self.config
+    /// The stream, as it was set up last.
+    pub fn config(&self) -> StreamConfig {
+        self.stream.state().setup.config
     }
 
-    /// Asks for a photo; returns its capture id. Waits until the capture before it has all its frames.
+    /// Asks for a photo; returns its capture id. Waits until the capture before it has all its frames, and while the camera is
+    /// away: at most [`SessionOptions::absence`].
     ///
     /// # Errors
     /// [`Error::Stream`] when the stream has ended.
     pub fn capture(&self) -> Result<u64, Error> {
+        self.capture_unless(&AtomicBool::new(false))
+    }
+
+    /// As [`Session::capture`]; setting `cancel` ends the waiting.
+    ///
+    /// # Errors
+    /// [`Error::Stream`] when the stream has ended; [`Error::Cancelled`].
+    pub fn capture_unless(&self, cancel: &AtomicBool) -> Result<u64, Error> {
+        const PAUSE: Duration = Duration::from_millis(100);
         let mut state = self.stream.state();
-        while state.active.is_some() && state.ended.is_none() {
-            state = self.stream.changed.wait(state).unwrap_or_else(PoisonError::into_inner);
+        while (state.active.is_some() || state.away) && state.ended.is_none() {
+            if cancel.load(Ordering::Relaxed) {
+                return Err(Error::Cancelled);
+            }
+            let waited = self.stream.changed.wait_timeout(state, PAUSE);
+            state = waited.unwrap_or_else(PoisonError::into_inner).0;
         }
         if let Some(reason) = &state.ended {
             return Err(Error::Stream { reason: reason.clone() });
@@ -208,14 +268,16 @@ impl Session {
             asset_id: Uuid::now_v7(),
             requested: clock::now(),
             captured_at: clock::local_now(),
-            events: self.events.clone(),
+            events: self.stream.events.clone(),
+            failed: Mutex::new(false),
         });
         let id = capture.id;
-        self.listeners.register(capture.asset_id, self.events.clone());
+        self.stream.listeners.register(capture.asset_id, self.stream.events.clone());
         capture.send(EventKind::CaptureStart { estimated_ms: self.estimate_ms.load(Ordering::Relaxed) });
-        let mut active = Active::new(capture, self.options.burst);
-        for frame in state.ring.take_from_nearest(active.requested(), self.config.frame_interval) {
-            active.add(frame, &self.stream);
+        let (setup, requested) = (Arc::clone(&state.setup), capture.requested);
+        let mut active = Active::new(capture, self.stream.options.burst);
+        for frame in state.ring.take_from_nearest(requested, setup.config.frame_interval) {
+            active.add(frame, &self.stream, &setup);
         }
         if active.is_complete() {
             active.end();

@@ -3,11 +3,15 @@
 use std::sync::Arc;
 use std::sync::atomic::{AtomicU64, Ordering};
 use std::sync::mpsc::Receiver;
+use std::time::Duration;
 
-use latent_hal::{CameraInfo, Frame, StreamConfig};
-use latent_isp::{RawGeometry, RawView, Rendering, proxy};
+use latent_hal::Frame;
+use latent_isp::yuv::{self, YuvView};
+use latent_isp::{Picture, RawView, Rendering, proxy};
 
 use super::Capture;
+use super::setup::Setup;
+use crate::camera_jpeg::{self, Shape};
 use crate::caption::{self, Rendition};
 use crate::clock::{self, Laps};
 use crate::crash;
@@ -19,60 +23,134 @@ use crate::files::{self, Content, Marks};
 use crate::library::{Library, NewPhoto, RawState};
 use crate::name;
 use crate::photo::{Quality, State, Tier};
+use crate::pixels::{self, Pixels};
 use crate::sensor;
 
 /// What the lane is asked to do, in order.
 #[derive(Debug)]
 pub(super) enum Work {
-    /// Make and announce the proxy of a capture from its reference frame.
-    Proxy(Arc<Capture>, Frame),
-    /// The raw burst of a capture is durable, or is not to be had.
-    Spooled { capture: Arc<Capture>, frames: u32, bytes: u64, stages: SpoolStages },
+    /// Make and announce the proxy of a capture from its reference frame; of a stream of JPEGs from the first that is
+    /// whole.
+    Proxy(Arc<Capture>, Frame, Arc<Setup>),
+    /// The burst of a capture is durable, or is not to be had. Comes after all its frames.
+    Spooled(Spooled),
     /// Nothing comes any more.
     Stop,
 }
 
+/// What became of a burst.
+#[derive(Debug)]
+pub(super) struct Spooled {
+    pub(super) capture: Arc<Capture>,
+    pub(super) frames: u32,
+    pub(super) bytes: u64,
+    pub(super) stages: SpoolStages,
+}
+
+/// How often, at the end, a row is tried that could not be written, and how long is waited before.
+const TRIES: u32 = 3;
+const PAUSE: Duration = Duration::from_millis(100);
+
 pub(super) struct Lane {
-    pub(super) library: Arc<Library>,
-    pub(super) listeners: Arc<Listeners>,
-    pub(super) config: StreamConfig,
-    pub(super) geometry: RawGeometry,
-    pub(super) info: CameraInfo,
-    pub(super) tier: Tier,
-    pub(super) estimate_ms: Arc<AtomicU64>,
+    library: Arc<Library>,
+    listeners: Arc<Listeners>,
+    tier: Tier,
+    estimate_ms: Arc<AtomicU64>,
+    /// The last capture that was announced: captures come one after the other.
+    announced: u64,
+    /// Why the frames so far gave no proxy.
+    refused: Option<(u64, Error)>,
+    /// Bursts whose rows could not be written yet.
+    unsettled: Vec<Spooled>,
 }
 
 impl Lane {
-    pub(super) fn run(&self, work: &Receiver<Work>) {
+    pub(super) fn new(
+        library: Arc<Library>,
+        listeners: Arc<Listeners>,
+        tier: Tier,
+        estimate_ms: Arc<AtomicU64>,
+    ) -> Self {
+        let (announced, refused, unsettled) = (0, None, Vec::new());
+        Self { library, listeners, tier, estimate_ms, announced, refused, unsettled }
+    }
+
+    pub(super) fn run(mut self, work: &Receiver<Work>) {
         for work in work {
             match work {
-                Work::Proxy(capture, frame) => {
-                    if let Err(error) = self.announce(&capture, &frame) {
-                        self.listeners.take(capture.asset_id);
-                        capture.fail(&error);
-                    }
-                }
-                Work::Spooled { capture, frames, bytes, stages } => {
-                    if let Err(error) = self.note_spooled(&capture, frames, bytes, stages) {
-                        capture.fail(&error);
-                    }
-                }
-                Work::Stop => return,
+                Work::Proxy(capture, frame, setup) => self.proxy_of(&capture, &frame, &setup),
+                Work::Spooled(spooled) => self.spooled(spooled),
+                Work::Stop => break,
             }
+            self.settle();
+        }
+        for _ in 0..TRIES {
+            if self.unsettled.is_empty() {
+                return;
+            }
+            std::thread::sleep(PAUSE);
+            self.settle();
+        }
+        self.hand_over();
+    }
+
+    fn proxy_of(&mut self, capture: &Capture, frame: &Frame, setup: &Setup) {
+        if self.announced == capture.id || capture.has_failed() {
+            return;
+        }
+        match self.announce(capture, frame, setup) {
+            Ok(()) => self.announced = capture.id,
+            // The next frame may be whole.
+            Err(error @ Error::CameraPicture { .. }) => self.refused = Some((capture.id, error)),
+            Err(error) => self.fail(capture, &error),
         }
     }
 
-    fn announce(&self, capture: &Capture, frame: &Frame) -> Result<(), Error> {
+    fn fail(&self, capture: &Capture, error: &Error) {
+        self.listeners.take(capture.asset_id);
+        capture.fail(error);
+    }
+
+    fn spooled(&mut self, spooled: Spooled) {
+        // No frame is left that could be the reference.
+        if let Some((id, error)) = self.refused.take()
+            && id == spooled.capture.id
+            && self.announced != id
+        {
+            self.fail(&spooled.capture, &error);
+        }
+        self.unsettled.push(spooled);
+    }
+
+    /// Writes the rows of bursts. What cannot be written now is tried again with every later work.
+    fn settle(&mut self) {
+        let waiting = std::mem::take(&mut self.unsettled);
+        self.unsettled = waiting.into_iter().filter(|spooled| self.note(spooled).is_err()).collect();
+    }
+
+    /// What could not be written is left to the developer, which tries once more, and to recovery after that.
+    fn hand_over(&mut self) {
+        for spooled in std::mem::take(&mut self.unsettled) {
+            let Err(error) = self.note(&spooled) else { continue };
+            let (asset, frames) = (spooled.capture.asset_id, spooled.frames);
+            let raw = if frames == 0 { RawState::Gone } else { RawState::Secured };
+            self.library.note_raw_later(asset, raw, frames);
+            let (kind, message) = (error.kind().as_str().to_owned(), error.to_string());
+            spooled.capture.send(EventKind::RawLost { kind, message });
+        }
+    }
+
+    fn announce(&self, capture: &Capture, frame: &Frame, setup: &Setup) -> Result<(), Error> {
         let waited = clock::now().saturating_sub(capture.requested);
         let mut stages = ProxyStages {
             wait_us: u64::try_from(waited.as_micros()).unwrap_or(u64::MAX),
             ..ProxyStages::default()
         };
         let mut laps = Laps::start();
-        let (picture, rendering) = self.proxy(frame)?;
+        let (picture, rendering) = proxy(frame, setup)?;
         stages.isp_us = laps.lap_us();
 
-        let shot = sensor::shot(&self.info, &self.config, frame, capture.requested);
+        let shot = sensor::shot(&setup.info, &setup.config, frame, capture.requested);
         let rendition = Rendition {
             generation: 1,
             quality: Quality::Low,
@@ -109,7 +187,7 @@ impl Lane {
             shot,
             content: Content::of(&jpeg),
             tier: self.tier,
-            rendering: Look::store(&rendering),
+            rendering: rendering.as_ref().and_then(Look::store),
             raw: RawState::Securing,
             frames: 0,
         };
@@ -136,25 +214,11 @@ impl Lane {
         Ok(())
     }
 
-    fn proxy(&self, frame: &Frame) -> Result<(latent_isp::Picture, Rendering), Error> {
-        let bytes = frame.read()?;
-        let raw = RawView::new(self.geometry, &bytes)?;
-        let binned = proxy::bin(&raw)?;
-        drop(bytes);
-        let rendering = Rendering::automatic(binned.statistics(), sensor::colour(&self.info.sensor));
-        Ok((binned.render(&rendering)?, rendering))
-    }
-
-    fn note_spooled(
-        &self,
-        capture: &Capture,
-        frames: u32,
-        bytes: u64,
-        mut stages: SpoolStages,
-    ) -> Result<(), Error> {
+    fn note(&self, spooled: &Spooled) -> Result<(), Error> {
+        let &Spooled { ref capture, frames, bytes, mut stages } = spooled;
         let raw = self.library.layout().raw(capture.asset_id);
         if self.library.asset(capture.asset_id)?.is_none() {
-            // The proxy failed: there is no photo to keep a raw burst for.
+            // The proxy failed: there is no photo to keep a burst for.
             return files::remove(&raw);
         }
         if frames == 0 {
@@ -167,5 +231,28 @@ impl Lane {
         crash::point("raw-committed");
         capture.send(EventKind::RawSecured { asset_id: capture.asset_id, frames, bytes, stages });
         Ok(())
+    }
+}
+
+/// The quick picture of a frame, half its size, and the look that the full one is to have where we give it one.
+fn proxy(frame: &Frame, setup: &Setup) -> Result<(Picture, Option<Rendering>), Error> {
+    let bytes = frame.read()?;
+    match setup.pixels {
+        Pixels::Raw(geometry) => {
+            let binned = proxy::bin(&RawView::new(geometry, &bytes)?)?;
+            drop(bytes);
+            let rendering = Rendering::automatic(binned.statistics(), sensor::colour(&setup.info.sensor));
+            Ok((binned.render(&rendering)?, Some(rendering)))
+        }
+        Pixels::Yuv(geometry) => {
+            Ok((yuv::proxy(&YuvView::of_planes(geometry, pixels::memories(&bytes))?)?, None))
+        }
+        Pixels::Jpeg(frames) => {
+            let refused = |reason| Error::CameraPicture { camera: setup.info.id.clone(), reason };
+            let shape = Shape::of(&bytes, frames.width, frames.height).map_err(refused)?;
+            camera_jpeg::check(&bytes, &shape).map_err(refused)?;
+            let picture = camera_jpeg::decode(&bytes, &shape).map_err(refused)?;
+            Ok((picture.halved()?, None))
+        }
     }
 }

@@ -1,11 +1,11 @@
-//! The spool lane: frames of a burst to storage as they come, reference first.
+//! The spool lane: frames of a burst to storage as they come, reference first, as the camera gave them.
 
 use std::sync::Arc;
 use std::sync::mpsc::{Receiver, Sender};
 
-use latent_hal::{CameraInfo, Frame, StreamConfig};
-use latent_isp::RawGeometry;
+use latent_hal::Frame;
 
+use super::setup::Setup;
 use super::{Capture, proxy_lane};
 use crate::clock::Laps;
 use crate::crash;
@@ -20,7 +20,7 @@ use crate::spool::{SpoolHeader, SpoolWriter};
 #[derive(Debug)]
 pub(super) enum Work {
     /// The next frame of a burst.
-    Frame { capture: Arc<Capture>, frame: Frame, last: bool },
+    Frame { capture: Arc<Capture>, frame: Frame, setup: Arc<Setup>, last: bool },
     /// No more frames of the last burst will come.
     CutShort,
     /// Nothing comes any more.
@@ -29,9 +29,6 @@ pub(super) enum Work {
 
 pub(super) struct Lane {
     pub(super) library: Arc<Library>,
-    pub(super) config: StreamConfig,
-    pub(super) geometry: RawGeometry,
-    pub(super) info: CameraInfo,
     pub(super) burst: u32,
     pub(super) proxies: Sender<proxy_lane::Work>,
 }
@@ -50,8 +47,8 @@ impl Lane {
         let mut open: Option<Open> = None;
         for work in work {
             match work {
-                Work::Frame { capture, frame, last } => {
-                    let burst = open.get_or_insert_with(|| self.begin(&capture, &frame));
+                Work::Frame { capture, frame, setup, last } => {
+                    let burst = open.get_or_insert_with(|| self.begin(&capture, &frame, &setup));
                     self.add(burst, &frame);
                     drop(frame);
                     if last {
@@ -66,15 +63,15 @@ impl Lane {
         let _ = self.proxies.send(proxy_lane::Work::Stop);
     }
 
-    fn begin(&self, capture: &Arc<Capture>, reference: &Frame) -> Open {
+    fn begin(&self, capture: &Arc<Capture>, reference: &Frame, setup: &Setup) -> Open {
         let header = SpoolHeader {
             asset_id: capture.asset_id,
             library_id: self.library.id(),
-            geometry: self.geometry,
+            pixels: setup.pixels,
             frames: self.burst,
             captured_at: capture.captured_at.clone(),
-            shot: sensor::shot(&self.info, &self.config, reference, capture.requested),
-            colour: sensor::colour(&self.info.sensor),
+            shot: sensor::shot(&setup.info, &setup.config, reference, capture.requested),
+            colour: sensor::colour(&setup.info.sensor),
         };
         let writer = SpoolWriter::create(self.library.layout().raw(capture.asset_id), &header);
         crash::point("spool-created");
@@ -115,8 +112,8 @@ impl Lane {
             }
             None => (0, 0, SpoolStages::default()),
         };
-        let _ =
-            self.proxies.send(proxy_lane::Work::Spooled { capture: burst.capture, frames, bytes, stages });
+        let spooled = proxy_lane::Spooled { capture: burst.capture, frames, bytes, stages };
+        let _ = self.proxies.send(proxy_lane::Work::Spooled(spooled));
     }
 
     fn or_report<T, E: Into<Error>>(&self, capture: &Capture, result: Result<T, E>) -> Option<T> {

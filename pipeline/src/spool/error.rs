@@ -99,9 +99,9 @@ pub enum Error {
         /// How many frames can be read.
         present: usize,
     },
-    /// Some rows are bad in every frame.
+    /// Every frame is damaged, and what is bad in one is bad in the others.
     #[error(
-        "no whole picture is left in the raw burst {path}: some rows are bad in all of its {frames} frames"
+        "no whole picture is left in the raw burst {path}: all of its {frames} frames are damaged somewhere"
     )]
     NoPicture {
         /// The file.

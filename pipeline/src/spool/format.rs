@@ -1,4 +1,4 @@
-//! The bytes of a spool file, format version 1.
+//! The bytes of a spool file, format versions 1 (raw frames) and 2 (frames that the camera developed).
 //!
 //! All numbers are little-endian; every CRC is CRC-32 as in zlib. `J` is the length of the header's JSON, `n` the number
 //! of frames, `F` the length of a frame. All of them follow from the header, so that any strip can be sought.
@@ -36,7 +36,7 @@
 //! | 24        | 8     | exposure time, nanoseconds                                        |
 //! | 32        | 4     | gain, IEEE 754 single                                             |
 //! | 36        | 4     | bit 0: the timestamp is the start of exposure; bit 1: exposure time and gain are known |
-//! | 40        | 4     | zero                                                              |
+//! | 40        | 4     | bytes of the JPEG; zero for other frames                          |
 //! | 44        | 4     | CRC of the photo's id (16) and bytes 0 to 44                      |
 //!
 //! | trailer at | bytes | what                       |
@@ -49,6 +49,12 @@
 //! | 20         | 4     | zero                       |
 //! | 24         | 4     | CRC of bytes 0 to 24       |
 //!
+//! A strip is of rows. Of a frame of luma and chroma the rows are those of all planes: luma first, then rows of Cb and Cr,
+//! in pairs as the camera has them or a row of Cb and one of Cr side by side (of 4:4:4 that takes two rows); rows of odd
+//! widths end with a zero. A frame
+//! with a JPEG has "rows" of 4096 bytes, as many as the largest picture that the camera may give needs: its strips behind
+//! the end of the JPEG are not written (the file has holes there), the last one is filled up with zeros.
+//!
 //! Samples of 10, 12 and 14 bits are MIPI-packed, those of 8 bits are bytes, all others 16-bit words; rows have no
 //! padding. A CRC knows the photo, frame and strip that it belongs to, so that a strip in a wrong place is found. One
 //! bad block costs one strip at most: header and records are there twice, far apart.
@@ -57,11 +63,12 @@ use std::ops::Range;
 use std::time::Duration;
 
 use latent_hal::Exposure;
-use latent_isp::RawGeometry;
 use uuid::Uuid;
 
-/// The version that this program writes, and the newest that it reads.
-pub const VERSION: u16 = 1;
+/// The newest version that this program writes and reads.
+pub const VERSION: u16 = 2;
+/// The version of files of raw frames, which older programs read as well.
+pub(super) const RAW_VERSION: u16 = 1;
 
 pub(super) const MAGIC: &[u8; 8] = b"LATSPOOL";
 pub(super) const PRELUDE_BYTES: usize = 24;
@@ -71,7 +78,7 @@ pub(super) const CRC_BYTES: usize = 4;
 pub(super) const HEADER_LIMIT: usize = 64 * 1024;
 pub(super) const MAX_FRAMES: u32 = 1024;
 /// A strip's samples, roughly: small against what a bad block costs, big against the cost of a system call.
-const STRIP_BYTES: usize = 256 * 1024;
+pub(super) const STRIP_BYTES: usize = 256 * 1024;
 /// Bound what a hostile header makes a reader allocate; the largest sensors stay well below.
 const MAX_FRAME_BYTES: u64 = 512 << 20;
 const MAX_STRIP_BYTES: u64 = 4 << 20;
@@ -101,19 +108,20 @@ impl FrameRecord {
         }
     }
 
-    pub(super) fn to_bytes(self, asset_id: Uuid, index: u32) -> [u8; RECORD_BYTES] {
+    /// `picture` is the length of a JPEG.
+    pub(super) fn to_bytes(self, asset_id: Uuid, index: u32, picture: u32) -> [u8; RECORD_BYTES] {
         let (time, gain) = self.exposure.map_or((0, 0.0), |shot| (nanos(shot.time), shot.gain));
         let flags = u32::from(self.timestamp_is_start) | u32::from(self.exposure.is_some()) << 1;
         let mut out = Fields::default();
         out.put(b"LFRM").put(&index.to_le_bytes()).put(&self.sequence.to_le_bytes());
         out.put(&nanos(self.timestamp).to_le_bytes()).put(&time.to_le_bytes()).put(&gain.to_le_bytes());
-        out.put(&flags.to_le_bytes()).put(&[0; 4]);
+        out.put(&flags.to_le_bytes()).put(&picture.to_le_bytes());
         let crc = checksum(&[asset_id.as_bytes(), out.so_far()]);
         out.put(&crc.to_le_bytes()).0
     }
 
-    /// The record in these bytes, if it is that of this frame and nothing is wrong with it.
-    pub(super) fn from_bytes(bytes: &[u8; RECORD_BYTES], asset_id: Uuid, index: u32) -> Option<Self> {
+    /// The record in these bytes and the length of a JPEG, if it is that of this frame and nothing is wrong with it.
+    pub(super) fn from_bytes(bytes: &[u8; RECORD_BYTES], asset_id: Uuid, index: u32) -> Option<(Self, u32)> {
         let crc = checksum(&[asset_id.as_bytes(), &bytes[..44]]);
         if !bytes.starts_with(b"LFRM") || u32_at(bytes, 4) != index || u32_at(bytes, 44) != crc {
             return None;
@@ -123,12 +131,13 @@ impl FrameRecord {
             time: Duration::from_nanos(u64_at(bytes, 24)),
             gain: f32::from_bits(u32_at(bytes, 32)),
         };
-        Some(Self {
+        let record = Self {
             sequence: u64_at(bytes, 8),
             timestamp: Duration::from_nanos(u64_at(bytes, 16)),
             timestamp_is_start: flags & 1 != 0,
             exposure: (flags & 2 != 0).then_some(exposure),
-        })
+        };
+        Some((record, u32_at(bytes, 40)))
     }
 }
 
@@ -141,8 +150,8 @@ pub(super) struct Prelude {
 }
 
 impl Prelude {
-    pub(super) fn of(json: &[u8]) -> Self {
-        Self { version: VERSION, json_bytes: json.len() as u32, json_crc: json_crc(json) }
+    pub(super) fn of(version: u16, json: &[u8]) -> Self {
+        Self { version, json_bytes: json.len() as u32, json_crc: json_crc(json) }
     }
 
     pub(super) fn to_bytes(self) -> [u8; PRELUDE_BYTES] {
@@ -166,6 +175,7 @@ impl Prelude {
 /// The last bytes of a file that was finished.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(super) struct Trailer {
+    pub version: u16,
     pub frames: u32,
     pub json_bytes: u32,
 }
@@ -173,7 +183,7 @@ pub(super) struct Trailer {
 impl Trailer {
     pub(super) fn to_bytes(self) -> [u8; TRAILER_BYTES] {
         let mut out = Fields::default();
-        out.put(b"LATSPEND").put(&VERSION.to_le_bytes()).put(&[0; 2]);
+        out.put(b"LATSPEND").put(&self.version.to_le_bytes()).put(&[0; 2]);
         out.put(&self.frames.to_le_bytes()).put(&self.json_bytes.to_le_bytes()).put(&[0; 4]);
         let crc = checksum(&[out.so_far()]);
         out.put(&crc.to_le_bytes()).0
@@ -181,8 +191,19 @@ impl Trailer {
 
     pub(super) fn from_bytes(bytes: &[u8; TRAILER_BYTES]) -> Option<Self> {
         let whole = bytes.starts_with(b"LATSPEND") && u32_at(bytes, 24) == checksum(&[&bytes[..24]]);
-        whole.then(|| Self { frames: u32_at(bytes, 12), json_bytes: u32_at(bytes, 16) })
+        whole.then(|| Self {
+            version: u16_at(bytes, 8),
+            frames: u32_at(bytes, 12),
+            json_bytes: u32_at(bytes, 16),
+        })
     }
+}
+
+/// What a frame is made of in a file.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(super) struct Rows {
+    pub bytes: usize,
+    pub count: u32,
 }
 
 /// Where everything lies in a file.
@@ -206,20 +227,20 @@ pub(super) struct Strip {
 }
 
 impl Layout {
-    /// Rows of a strip for frames of this geometry, which is that of a file.
-    pub(super) fn strip_rows(geometry: &RawGeometry) -> u32 {
-        let rows = STRIP_BYTES / geometry.stride_bytes.max(1);
-        u32::try_from(rows).unwrap_or(u32::MAX).clamp(1, geometry.height.max(1))
+    /// Rows of a strip for frames of these rows; strips of about `strip_bytes`.
+    pub(super) fn strip_rows(rows: Rows, strip_bytes: usize) -> u32 {
+        let strip = strip_bytes / rows.bytes.max(1);
+        u32::try_from(strip).unwrap_or(u32::MAX).clamp(1, rows.count.max(1))
     }
 
-    /// Refuses, with the reason, what is too big to be true. `geometry` is valid and without row padding.
+    /// Refuses, with the reason, what is too big to be true.
     pub(super) fn new(
-        geometry: &RawGeometry,
+        rows: Rows,
         asset_id: Uuid,
         strip_rows: u32,
         json_bytes: usize,
     ) -> Result<Self, String> {
-        let &RawGeometry { stride_bytes: row_bytes, height, .. } = geometry;
+        let Rows { bytes: row_bytes, count: height } = rows;
         let samples = (row_bytes as u64).saturating_mul(height.into());
         if samples > MAX_FRAME_BYTES {
             return Err(format!("frames of {samples} bytes, at most {MAX_FRAME_BYTES} are allowed"));
@@ -245,6 +266,11 @@ impl Layout {
     /// Bytes of a frame's samples.
     pub(super) fn sample_bytes(&self) -> usize {
         self.row_bytes * self.height as usize
+    }
+
+    /// Bytes of a row.
+    pub(super) fn row_bytes(&self) -> usize {
+        self.row_bytes
     }
 
     /// Bytes of the biggest strip's samples.

@@ -4,16 +4,17 @@
 
 use std::path::Path;
 
-use jiff::fmt::temporal::{DateTimePrinter, Pieces};
-use jiff::tz::{Offset, TimeZone};
-use jiff::{Timestamp, Zoned};
+use jiff::Zoned;
 use latent_isp::{Packing, RawGeometry, SensorColour};
 use serde::{Deserialize, Serialize};
 use uuid::Uuid;
 
 use super::Error;
-use super::format::{HEADER_LIMIT, Layout, MAX_FRAMES};
+use super::format::{HEADER_LIMIT, Layout, MAX_FRAMES, RAW_VERSION, STRIP_BYTES, VERSION};
+use super::stored::{self, StoredYuv};
+use crate::clock;
 use crate::library::Shot;
+use crate::pixels::{JpegFrames, Pixels};
 
 /// What is known of a burst before its frames.
 #[derive(Clone, Debug, PartialEq)]
@@ -23,7 +24,7 @@ pub struct SpoolHeader {
     /// The library that it belongs to.
     pub library_id: Uuid,
     /// The frames. The writer takes those of the camera; in a file they are packed, without row padding.
-    pub geometry: RawGeometry,
+    pub pixels: Pixels,
     /// How many frames are planned, 1 to 1024; there may be fewer in the end.
     pub frames: u32,
     /// When the shutter was pressed. The offset is kept, the zone's name is not: a board may know no zones.
@@ -40,7 +41,12 @@ struct Stored {
     library_id: String,
     frames: u32,
     strip_rows: u32,
-    geometry: StoredGeometry,
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    geometry: Option<StoredGeometry>,
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    yuv: Option<StoredYuv>,
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    jpeg: Option<StoredJpeg>,
     captured_at: String,
     shot: Shot,
     #[serde(default)]
@@ -60,10 +66,47 @@ struct StoredGeometry {
     white: u16,
 }
 
+#[derive(Serialize, Deserialize)]
+struct StoredJpeg {
+    width: u32,
+    height: u32,
+    most_bytes: usize,
+}
+
+impl StoredGeometry {
+    fn of(geometry: &RawGeometry) -> Self {
+        Self {
+            width: geometry.width,
+            height: geometry.height,
+            bits: geometry.bits,
+            packing: geometry.packing.name().to_owned(),
+            pattern: geometry.pattern.name().to_owned(),
+            black: geometry.black,
+            white: geometry.white,
+        }
+    }
+
+    fn geometry(self, path: &Path) -> Result<RawGeometry, Error> {
+        let Self { width, height, bits, black, white, packing, pattern } = self;
+        let packing: Packing = packing.parse().map_err(|error: latent_isp::Error| wrong(path, &error))?;
+        let pattern = pattern.parse().map_err(|error: latent_isp::Error| wrong(path, &error))?;
+        let unlike = |source| Error::Geometry { path: path.to_owned(), source };
+        let stride_bytes = packing.row_bytes(bits, width as usize).map_err(unlike)?;
+        Ok(RawGeometry { width, height, stride_bytes, bits, packing, pattern, black, white })
+    }
+}
+
 impl SpoolHeader {
+    /// The version of a file with this header.
+    pub(super) fn version(&self) -> u16 {
+        match self.pixels {
+            Pixels::Raw(_) => RAW_VERSION,
+            Pixels::Yuv(_) | Pixels::Jpeg(_) => VERSION,
+        }
+    }
+
     /// The JSON of this header, whose geometry is that of the file, and where everything lies under it.
     pub(super) fn store(&self, path: &Path) -> Result<(Vec<u8>, Layout), Error> {
-        let geometry = self.geometry;
         let numbers = self.colour.iter().flat_map(|colour| {
             colour.matrix.into_iter().flatten().chain(colour.daylight.into_iter().flatten())
         });
@@ -73,23 +116,27 @@ impl SpoolHeader {
                 format!("the sensor's colours {:?} are not finite", self.colour),
             ));
         }
-        let strip_rows = Layout::strip_rows(&geometry);
+        let rows = stored::rows(&self.pixels);
+        // Of a JPEG the last strip is written whole: it is better short.
+        let strip_bytes = if matches!(self.pixels, Pixels::Jpeg(_)) { STRIP_BYTES / 8 } else { STRIP_BYTES };
+        let strip_rows = Layout::strip_rows(rows, strip_bytes);
+        let (mut geometry, mut yuv, mut jpeg) = (None, None, None);
+        match &self.pixels {
+            Pixels::Raw(raw) => geometry = Some(StoredGeometry::of(raw)),
+            Pixels::Yuv(shape) => yuv = Some(StoredYuv::of(shape)),
+            &Pixels::Jpeg(JpegFrames { width, height, most_bytes }) => {
+                jpeg = Some(StoredJpeg { width, height, most_bytes });
+            }
+        }
         let stored = Stored {
             asset_id: self.asset_id.to_string(),
             library_id: self.library_id.to_string(),
             frames: self.frames,
             strip_rows,
-            geometry: StoredGeometry {
-                width: geometry.width,
-                height: geometry.height,
-                bits: geometry.bits,
-                packing: geometry.packing.name().to_owned(),
-                pattern: geometry.pattern.name().to_owned(),
-                black: geometry.black,
-                white: geometry.white,
-            },
-            captured_at: DateTimePrinter::new()
-                .timestamp_with_offset_to_string(&self.captured_at.timestamp(), self.captured_at.offset()),
+            geometry,
+            yuv,
+            jpeg,
+            captured_at: clock::to_text(&self.captured_at),
             shot: self.shot.clone(),
             matrix: self.colour.map(|colour| colour.matrix),
             daylight: self.colour.and_then(|colour| colour.daylight),
@@ -108,19 +155,21 @@ impl SpoolHeader {
     /// Reads back what [`SpoolHeader::store`] made.
     pub(super) fn load(json: &[u8], path: &Path) -> Result<(Self, Layout), Error> {
         let stored: Stored = serde_json::from_slice(json).map_err(|error| wrong(path, &error))?;
-        let StoredGeometry { width, height, bits, black, white, packing, pattern } = stored.geometry;
-        let packing: Packing = packing.parse().map_err(|error: latent_isp::Error| wrong(path, &error))?;
-        let pattern = pattern.parse().map_err(|error: latent_isp::Error| wrong(path, &error))?;
-        let unlike = |source| Error::Geometry { path: path.to_owned(), source };
-        let stride_bytes = packing.row_bytes(bits, width as usize).map_err(unlike)?;
-        let geometry = RawGeometry { width, height, stride_bytes, bits, packing, pattern, black, white };
-        geometry.validate().map_err(unlike)?;
+        let pixels = match (stored.geometry, stored.yuv, stored.jpeg) {
+            (Some(raw), None, None) => Pixels::Raw(raw.geometry(path)?),
+            (None, Some(yuv), None) => Pixels::Yuv(yuv.geometry(path)?),
+            (None, None, Some(StoredJpeg { width, height, most_bytes })) => {
+                Pixels::Jpeg(JpegFrames { width, height, most_bytes })
+            }
+            _ => return Err(Error::header(path, "it does not say of one kind what the frames are")),
+        };
+        pixels.validate().map_err(|source| Error::Geometry { path: path.to_owned(), source })?;
         let header = Self {
             asset_id: stored.asset_id.parse().map_err(|error: uuid::Error| wrong(path, &error))?,
             library_id: stored.library_id.parse().map_err(|error: uuid::Error| wrong(path, &error))?,
-            geometry,
+            pixels,
             frames: stored.frames,
-            captured_at: moment(&stored.captured_at).map_err(|error| wrong(path, &error))?,
+            captured_at: clock::from_text(&stored.captured_at).map_err(|error| wrong(path, &error))?,
             shot: stored.shot,
             colour: stored.matrix.map(|matrix| SensorColour { matrix, daylight: stored.daylight }),
         };
@@ -135,17 +184,11 @@ impl SpoolHeader {
                 format!("{} frames, 1 to {MAX_FRAMES} are allowed", self.frames),
             ));
         }
-        Layout::new(&self.geometry, self.asset_id, strip_rows, json_bytes)
+        Layout::new(stored::rows(&self.pixels), self.asset_id, strip_rows, json_bytes)
             .map_err(|reason| Error::header(path, reason))
     }
 }
 
-fn wrong(path: &Path, error: &dyn std::error::Error) -> Error {
+pub(super) fn wrong(path: &Path, error: &dyn std::error::Error) -> Error {
     Error::header(path, error.to_string())
-}
-
-fn moment(text: &str) -> Result<Zoned, jiff::Error> {
-    let at: Timestamp = text.parse()?;
-    let offset = Pieces::parse(text)?.to_numeric_offset().unwrap_or(Offset::UTC);
-    Ok(at.to_zoned(TimeZone::fixed(offset)))
 }

@@ -1,4 +1,4 @@
-//! The spool: one file for the raw burst of each photo, kept until the photo is developed.
+//! The spool: one file for the burst of each photo as the camera gave it, kept until the photo is developed.
 //!
 //! Owns: the file format ([`mod@format`]), writing it in one pass over a frame's memory, and reading what a crash or a
 //! bad block left of it. Never: where the files stand, when they go, what becomes of the pixels.
@@ -7,6 +7,7 @@ mod error;
 pub mod format;
 mod header;
 mod reader;
+mod stored;
 mod writer;
 
 pub use error::Error;

@@ -7,13 +7,12 @@ use std::ops::Range;
 use std::os::unix::fs::FileExt;
 use std::path::{Path, PathBuf};
 
-use latent_isp::RawGeometry;
-
 use super::format::{
     CRC_BYTES, FrameRecord, HEADER_LIMIT, Layout, MAGIC, PRELUDE_BYTES, Prelude, RECORD_BYTES, Strip,
     TRAILER_BYTES, Trailer, VERSION, json_crc, u32_at,
 };
 use super::{Error, SpoolHeader};
+use crate::pixels::Pixels;
 
 /// A spool file that is open for reading. `F` is a file, or what stands for one in tests.
 #[derive(Debug)]
@@ -34,15 +33,19 @@ pub struct PresentFrame {
     pub index: u32,
     /// What is kept of it besides its samples.
     pub record: FrameRecord,
+    /// Bytes of its JPEG; 0 for other frames.
+    picture: u32,
 }
 
 /// A frame's samples.
 #[derive(Clone, Debug, PartialEq)]
 pub struct SpooledFrame {
     /// How they lie in `bytes`.
-    pub geometry: RawGeometry,
-    /// The samples; in bad strips what could be read of them, or zeros.
+    pub pixels: Pixels,
+    /// The samples, or the JPEG; in bad strips what could be read of them, or zeros.
     pub bytes: Vec<u8>,
+    /// Bytes of the rows of `bad_strips`; luma and chroma have rows of all planes, one after the other.
+    pub row_bytes: usize,
     /// What is kept of the frame besides.
     pub record: FrameRecord,
     /// Rows that cannot be trusted, from the top, one entry a strip.
@@ -159,7 +162,7 @@ impl<F: FileExt> SpoolReader<F> {
                 _ => (record(start), record(behind - RECORD_BYTES as u64)),
             };
             match first.or(second) {
-                Some(record) => self.frames.push(PresentFrame { index, record }),
+                Some((record, picture)) => self.frames.push(PresentFrame { index, record, picture }),
                 None => self.damage.push(Damage::Frame { index }),
             }
             if first.is_some() != second.is_some() {
@@ -189,13 +192,14 @@ impl<F: FileExt> SpoolReader<F> {
     /// # Errors
     /// [`Error::NoFrame`]; [`Error::Io`] when there is no memory for it.
     pub fn read_frame(&self, position: usize) -> Result<SpooledFrame, Error> {
-        let Some(&PresentFrame { index, record }) = self.frames.get(position) else {
+        let Some(&PresentFrame { index, record, picture }) = self.frames.get(position) else {
             return Err(Error::NoFrame { path: self.path.clone(), position, present: self.frames.len() });
         };
-        let length = self.layout.sample_bytes();
-        let mut bytes = self.memory(length + CRC_BYTES)?;
+        let mut bytes = self.memory(self.layout.sample_bytes() + CRC_BYTES)?;
         let mut bad_strips = Vec::new();
-        for (number, strip) in self.layout.strips(index) {
+        let length = self.written(picture);
+        for (number, strip) in self.layout.strips(index).take_while(|(_, strip)| strip.samples.start < length)
+        {
             // The strip's CRC lands where the next strip goes.
             let place = &mut bytes[strip.samples.start..strip.samples.end + CRC_BYTES];
             if !self.read_strip(index, number, &strip, place) {
@@ -203,7 +207,8 @@ impl<F: FileExt> SpoolReader<F> {
             }
         }
         bytes.truncate(length);
-        Ok(SpooledFrame { geometry: self.header.geometry, bytes, record, bad_strips })
+        let (pixels, row_bytes) = (self.header.pixels, self.layout.row_bytes());
+        Ok(SpooledFrame { pixels, bytes, row_bytes, record, bad_strips })
     }
 
     /// The error for a caller that found some rows bad in every frame.
@@ -218,8 +223,11 @@ impl<F: FileExt> SpoolReader<F> {
     pub fn verify(&self) -> Result<Vec<Damage>, Error> {
         let mut damage = self.damage.clone();
         let mut buffer = self.memory(self.layout.strip_bytes() + CRC_BYTES)?;
-        for &PresentFrame { index, .. } in &self.frames {
-            for (number, strip) in self.layout.strips(index) {
+        for &PresentFrame { index, picture, .. } in &self.frames {
+            let length = self.written(picture);
+            for (number, strip) in
+                self.layout.strips(index).take_while(|(_, strip)| strip.samples.start < length)
+            {
                 let place = &mut buffer[..strip.samples.len() + CRC_BYTES];
                 if !self.read_strip(index, number, &strip, place) {
                     damage.push(Damage::Rows { index, rows: strip.rows });
@@ -227,6 +235,14 @@ impl<F: FileExt> SpoolReader<F> {
             }
         }
         Ok(damage)
+    }
+
+    /// How much of a frame's samples was written.
+    fn written(&self, picture: u32) -> usize {
+        match self.header.pixels {
+            Pixels::Jpeg(_) => (picture as usize).min(self.layout.sample_bytes()),
+            Pixels::Raw(_) | Pixels::Yuv(_) => self.layout.sample_bytes(),
+        }
     }
 
     /// Reads a strip and its CRC; false when it is bad.
@@ -274,18 +290,19 @@ fn block<const N: usize>(file: &impl FileExt, offset: u64) -> Option<[u8; N]> {
 mod tests {
     use std::cell::Cell;
 
-    use latent_isp::{CfaPattern, Packing};
+    use latent_isp::{CfaPattern, Packing, RawGeometry};
     use proptest::prelude::*;
 
     use super::*;
     use crate::library::Shot;
     use crate::spool::SpoolWriter;
+    use crate::spool::format::RAW_VERSION;
 
     fn header(frames: u32) -> SpoolHeader {
         SpoolHeader {
             asset_id: uuid::Uuid::from_u128(1),
             library_id: uuid::Uuid::from_u128(2),
-            geometry: RawGeometry {
+            pixels: Pixels::Raw(RawGeometry {
                 width: 65_534,
                 height: 6,
                 stride_bytes: 131_068,
@@ -294,7 +311,7 @@ mod tests {
                 pattern: CfaPattern::Rggb,
                 black: 0,
                 white: 65_535,
-            },
+            }),
             frames,
             captured_at: "2026-03-01T14:05:09+01:00[+01:00]".parse().unwrap(),
             shot: Shot::default(),
@@ -430,7 +447,7 @@ mod tests {
             bytes[record_end - 1] ^= 1;
         }
         let reader = open(bytes, 0..0).unwrap();
-        assert_eq!(reader.frames(), [PresentFrame { index: 1, record: RECORD }]);
+        assert_eq!(reader.frames(), [PresentFrame { index: 1, record: RECORD, picture: 0 }]);
         assert_eq!(reader.read_frame(0).unwrap(), second);
         assert!(!reader.is_complete());
         assert_eq!(reader.verify().unwrap(), [Damage::Frame { index: 0 }]);
@@ -444,7 +461,7 @@ mod tests {
 
     /// A file that begins with a header of this JSON, whose checksums are right.
     fn with_json(json: &[u8]) -> Vec<u8> {
-        [&Prelude::of(json).to_bytes(), json, &[0; 3000]].concat()
+        [&Prelude::of(RAW_VERSION, json).to_bytes(), json, &[0; 3000]].concat()
     }
 
     fn good_json() -> serde_json::Value {
@@ -508,10 +525,10 @@ mod tests {
     fn a_newer_version_is_told_from_damage() {
         let json = good_json().to_string();
         let mut bytes = with_json(json.as_bytes());
-        let newer = Prelude { version: 2, ..Prelude::of(json.as_bytes()) };
+        let newer = Prelude { version: 3, ..Prelude::of(RAW_VERSION, json.as_bytes()) };
         bytes[..PRELUDE_BYTES].copy_from_slice(&newer.to_bytes());
         let message = open(bytes, 0..0).unwrap_err();
-        assert!(matches!(message, Error::Newer { found: 2, known: 1, .. }), "{message}");
+        assert!(matches!(message, Error::Newer { found: 3, known: 2, .. }), "{message}");
     }
 
     proptest! {
@@ -529,7 +546,7 @@ mod tests {
             json["geometry"]["white"] = 100.into();
             json["strip_rows"] = (strip_rows % height.max(1) + 1).into();
             json["frames"] = (frames % 1100).into();
-            let trailer = Trailer { frames: trailer_frames, json_bytes: trailer_json };
+            let trailer = Trailer { version: RAW_VERSION, frames: trailer_frames, json_bytes: trailer_json };
             let bytes = [with_json(json.to_string().as_bytes()), trailer.to_bytes().to_vec()].concat();
             if let Ok(reader) = open(bytes, 0..0) {
                 prop_assert_eq!(reader.frames().len(), 0);

@@ -7,10 +7,11 @@ use std::path::{Path, PathBuf};
 use std::time::{Duration, Instant};
 
 use latent_hal::Frame;
-use latent_isp::{Packing, RawGeometry, RawView, packing, unpack};
 
 use super::format::{CRC_BYTES, FrameRecord, Layout, Prelude, Trailer};
+use super::stored::{self, Source};
 use super::{Error, SpoolHeader};
+use crate::pixels::{self, Pixels};
 
 /// A spool file that is being written. Without [`SpoolWriter::finish`] it stays what it is: readable as far as it
 /// came, and the caller's to remove.
@@ -18,11 +19,14 @@ use super::{Error, SpoolHeader};
 pub struct SpoolWriter {
     disk: Disk,
     header: Vec<u8>,
-    source: RawGeometry,
-    stored: RawGeometry,
+    version: u16,
+    source: Pixels,
+    stored: Pixels,
     layout: Layout,
     planned: u32,
     frames: u32,
+    /// Bytes of the file that were not written, behind JPEGs.
+    holes: u64,
     row: Vec<u16>,
     strip: Vec<u8>,
     pack: Duration,
@@ -33,7 +37,7 @@ pub struct SpoolWriter {
 pub struct SpoolWritten {
     /// Frames in the file.
     pub frames: u32,
-    /// Bytes of the file.
+    /// Bytes of the file, without its holes.
     pub bytes: u64,
     /// Time to read, pack and checksum the samples.
     pub pack: Duration,
@@ -46,7 +50,7 @@ pub struct SpoolWritten {
 impl SpoolWriter {
     /// Makes the file, which must not exist, readable by this user alone, and writes its header. Blocks on storage.
     ///
-    /// `header.geometry` is that of the camera's frames, their stride included.
+    /// `header.pixels` is that of the camera's frames, their strides included.
     ///
     /// # Errors
     /// [`Error::Exists`], [`Error::Full`], [`Error::Io`]; [`Error::Header`], [`Error::Geometry`] for what cannot be.
@@ -70,21 +74,24 @@ impl SpoolWriter {
     fn begin(
         mut disk: Disk,
         header: &SpoolHeader,
-        stored: RawGeometry,
+        stored: Pixels,
         json: &[u8],
         layout: Layout,
     ) -> Result<Self, Error> {
-        let block = [&Prelude::of(json).to_bytes(), json].concat();
+        let version = header.version();
+        let block = [&Prelude::of(version, json).to_bytes(), json].concat();
         disk.write(0, &block)?;
         Ok(Self {
             disk,
             header: block,
-            source: header.geometry,
+            version,
+            source: header.pixels,
             stored,
             layout,
             planned: header.frames,
             frames: 0,
-            row: vec![0; stored.width as usize],
+            holes: 0,
+            row: vec![0; stored.width() as usize],
             strip: vec![0; layout.strip_bytes() + CRC_BYTES],
             pack: Duration::ZERO,
         })
@@ -99,7 +106,7 @@ impl SpoolWriter {
     /// too few bytes; [`Error::Planned`].
     pub fn frame(&mut self, frame: &Frame) -> Result<(), Error> {
         let bytes = frame.read().map_err(|source| Error::Frame { index: self.frames, source })?;
-        self.frame_bytes(&bytes, FrameRecord::of(frame))
+        self.planes(pixels::memories(&bytes), FrameRecord::of(frame))
     }
 
     /// As [`SpoolWriter::frame`], for samples that lie in plain memory.
@@ -107,11 +114,15 @@ impl SpoolWriter {
     /// # Errors
     /// As [`SpoolWriter::frame`].
     pub fn frame_bytes(&mut self, bytes: &[u8], record: FrameRecord) -> Result<(), Error> {
+        self.planes([bytes; 3], record)
+    }
+
+    fn planes(&mut self, memories: [&[u8]; 3], record: FrameRecord) -> Result<(), Error> {
         if self.frames == self.planned {
             return Err(Error::Planned { path: self.disk.path.clone(), planned: self.planned });
         }
-        let view = RawView::new(self.source, bytes).map_err(|source| self.disk.unlike(source))?;
-        if let Err(error) = self.write_frame(&view, record) {
+        let source = Source::new(self.source, memories).map_err(|source| self.disk.unlike(source))?;
+        if let Err(error) = self.write_frame(&source, record) {
             // Gives back the space of the half frame, so that `finish` has some; it sets the length in any case.
             let _ = self.disk.file.set_len(self.layout.frame_offset(self.frames));
             return Err(error);
@@ -120,17 +131,22 @@ impl SpoolWriter {
         Ok(())
     }
 
-    fn write_frame(&mut self, view: &RawView<'_>, record: FrameRecord) -> Result<(), Error> {
+    fn write_frame(&mut self, source: &Source<'_>, record: FrameRecord) -> Result<(), Error> {
         let index = self.frames;
-        let record = record.to_bytes(self.layout.asset_id(), index);
+        let picture = source.picture_bytes();
+        let written = if picture == 0 { self.layout.sample_bytes() } else { picture as usize };
+        let record = record.to_bytes(self.layout.asset_id(), index, picture);
         let (start, end) = (self.layout.frame_offset(index), self.layout.frame_offset(index + 1));
         self.disk.write(start, &record)?;
         for (number, strip) in self.layout.strips(index) {
             let began = Instant::now();
             let length = strip.samples.len();
-            for (y, out) in strip.rows.zip(self.strip.chunks_exact_mut(self.stored.stride_bytes)) {
-                pack_row(view, y, &self.stored, &mut self.row, out)
-                    .map_err(|source| self.disk.unlike(source))?;
+            if strip.samples.start >= written {
+                self.holes += (length + CRC_BYTES) as u64;
+                continue;
+            }
+            for (y, out) in strip.rows.zip(self.strip.chunks_exact_mut(self.layout.row_bytes())) {
+                source.row(y, &self.stored, &mut self.row, out).map_err(|source| self.disk.unlike(source))?;
             }
             let crc = self.layout.strip_crc(index, number, &self.strip[..length]);
             self.strip[length..length + CRC_BYTES].copy_from_slice(&crc.to_le_bytes());
@@ -146,56 +162,32 @@ impl SpoolWriter {
     /// # Errors
     /// [`Error::Full`], [`Error::Io`].
     pub fn finish(mut self) -> Result<SpoolWritten, Error> {
-        let trailer = Trailer { frames: self.frames, json_bytes: self.layout.json_bytes() }.to_bytes();
+        let trailer =
+            Trailer { version: self.version, frames: self.frames, json_bytes: self.layout.json_bytes() }
+                .to_bytes();
         let bytes = self.layout.file_bytes(self.frames);
         self.disk.write(self.layout.frame_offset(self.frames), &self.header)?;
         self.disk.write(bytes - trailer.len() as u64, &trailer)?;
         let began = Instant::now();
         let durable = self.disk.file.set_len(bytes).and_then(|()| self.disk.file.sync_all());
         durable.map_err(|source| self.disk.failed("finish", source))?;
-        let Self { frames, pack, disk, .. } = self;
-        Ok(SpoolWritten { frames, bytes, pack, write: disk.spent, fsync: began.elapsed() })
+        let Self { frames, pack, disk, holes, .. } = self;
+        Ok(SpoolWritten {
+            frames,
+            bytes: bytes.saturating_sub(holes),
+            pack,
+            write: disk.spent,
+            fsync: began.elapsed(),
+        })
     }
 }
 
-/// The geometry of the file, its header's JSON and its layout.
-fn prepare(path: &Path, header: &SpoolHeader) -> Result<(RawGeometry, Vec<u8>, Layout), Error> {
-    let stored = header
-        .geometry
-        .validate()
-        .and_then(|()| stored_geometry(header.geometry))
-        .map_err(|source| Error::Geometry { path: path.to_owned(), source })?;
-    let (json, layout) = SpoolHeader { geometry: stored, ..header.clone() }.store(path)?;
+/// The form of frames in the file, its header's JSON and its layout.
+fn prepare(path: &Path, header: &SpoolHeader) -> Result<(Pixels, Vec<u8>, Layout), Error> {
+    let stored =
+        stored::form(header.pixels).map_err(|source| Error::Geometry { path: path.to_owned(), source })?;
+    let (json, layout) = SpoolHeader { pixels: stored, ..header.clone() }.store(path)?;
     Ok((stored, json, layout))
-}
-
-/// The geometry that frames of `geometry` have in a file: the smallest packing that keeps every bit, no padding.
-fn stored_geometry(geometry: RawGeometry) -> Result<RawGeometry, latent_isp::Error> {
-    let packing = match geometry.bits {
-        8 => Packing::Bytes,
-        10 | 12 | 14 => Packing::Mipi,
-        _ => Packing::Le16,
-    };
-    let stride_bytes = RawGeometry { packing, ..geometry }.row_bytes()?;
-    let stored = RawGeometry { packing, stride_bytes, ..geometry };
-    stored.validate()?;
-    Ok(stored)
-}
-
-/// One row as the file has it. Samples in the file's packing already are copied as they are.
-fn pack_row(
-    view: &RawView<'_>,
-    y: u32,
-    stored: &RawGeometry,
-    row: &mut [u16],
-    out: &mut [u8],
-) -> Result<(), latent_isp::Error> {
-    if view.geometry().packing == stored.packing {
-        out.copy_from_slice(view.row(y));
-        return Ok(());
-    }
-    unpack::row(view, y, row)?;
-    packing::pack_row(row, stored.bits, stored.packing, out).map(|_| ())
 }
 
 /// The file, and the time that writing to it took.
@@ -231,7 +223,7 @@ impl Disk {
 
 #[cfg(test)]
 mod tests {
-    use latent_isp::CfaPattern;
+    use latent_isp::{CfaPattern, Packing, RawGeometry};
 
     use super::*;
     use crate::library::Shot;
@@ -251,7 +243,7 @@ mod tests {
         let header = SpoolHeader {
             asset_id: uuid::Uuid::nil(),
             library_id: uuid::Uuid::nil(),
-            geometry,
+            pixels: Pixels::Raw(geometry),
             frames: 1,
             captured_at: jiff::Zoned::now(),
             shot: Shot::default(),
