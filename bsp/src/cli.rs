@@ -3,7 +3,7 @@
 use std::path::PathBuf;
 
 use clap::{Args, Parser, Subcommand, ValueEnum};
-use latent_hal::conformance::Format;
+use latent_hal::conformance;
 use latent_isp::CfaPattern;
 use latent_pipeline::mode::Format;
 
@@ -119,7 +119,7 @@ pub(crate) struct ConformanceArgs {
     pub(crate) report: Option<PathBuf>,
     /// Print the report in this format: tap, junit, jsonl, ptest, lava or html
     #[arg(long, value_name = "FORMAT", conflicts_with = "json")]
-    pub(crate) format: Option<Format>,
+    pub(crate) format: Option<conformance::Format>,
     /// Frames of checks that look at many
     #[arg(long, value_name = "N", default_value_t = 60, value_parser = clap::value_parser!(u32).range(2..=1_000_000))]
     pub(crate) frames: u32,

@@ -169,6 +169,7 @@ mod tests {
             width: 64,
             height: 48,
             stride_bytes: 80,
+            separate: None,
             size_bytes: 8000,
             slots: 4,
             held: 1,

@@ -138,7 +138,8 @@ mod tests {
 
     #[test]
     fn a_request_comes_over_as_it_was_meant() {
-        let wish = ShootRequest { camera: Some("virtual".to_owned()), count: 3, burst: 8, develop: true };
+        let camera = Some("virtual".to_owned());
+        let wish = ShootRequest { camera, format: None, size: None, count: 3, burst: 8, develop: true };
         let mut line = Vec::new();
         say(&mut line, &wish).unwrap();
         line.extend(b"what follows is not read");
