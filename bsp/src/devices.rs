@@ -114,6 +114,7 @@ fn unit(unit: Unit) -> Option<&'static str> {
         Unit::Kelvin => Some("K"),
         Unit::MilliEv => Some("mEV"),
         Unit::Degrees => Some("degrees"),
+        Unit::Thousandths => Some("1/1000"),
     }
 }
 

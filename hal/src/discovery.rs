@@ -51,10 +51,12 @@ pub fn list(root: &Path) -> Vec<Found> {
 /// Opens one device after the other and keeps those that are raw cameras this user may open. Each is opened when the
 /// iterator comes to it, and closed when it is dropped.
 pub fn usable(found: &[Found]) -> impl Iterator<Item = V4l2Camera> {
-    let is_raw = |camera: &V4l2Camera| {
-        camera.modes().is_ok_and(|modes| modes.iter().any(|mode| mode.format.raw().is_some()))
-    };
-    found.iter().filter_map(|found| found.open().ok()).filter(is_raw)
+    found.iter().filter_map(|found| found.open().ok()).filter(|camera| is_raw(camera))
+}
+
+/// True for a camera that has raw modes.
+pub(crate) fn is_raw(camera: &dyn Camera) -> bool {
+    camera.modes().is_ok_and(|modes| modes.iter().any(|mode| mode.format.raw().is_some()))
 }
 
 /// The file of a device by its number, major and minor, under a sysfs mounted at `root`.

@@ -79,7 +79,7 @@ pub(super) fn to_fourccs(format: PixelFormat) -> impl Iterator<Item = u32> {
 }
 
 /// A fourcc for people: `RG10`, `Y16-BE` for the big-endian bit, `\x01` for bytes that cannot be printed.
-pub(super) fn name(fourcc: u32) -> String {
+pub(crate) fn name(fourcc: u32) -> String {
     const BIG_ENDIAN: u32 = 1 << 31;
     let letters = (fourcc & !BIG_ENDIAN).to_le_bytes().escape_ascii().to_string();
     let suffix = if fourcc & BIG_ENDIAN == 0 { "" } else { "-BE" };

@@ -8,11 +8,11 @@ mod buffers;
 mod controls;
 pub(crate) mod formats;
 mod layout;
-mod modes;
+pub(crate) mod modes;
 mod node;
 mod policy;
-mod sequence;
-mod slots;
+pub(crate) mod sequence;
+pub(crate) mod slots;
 mod stream;
 
 use std::path::Path;
