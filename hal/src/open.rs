@@ -51,7 +51,8 @@ impl FromStr for CameraName {
             Some((_, Some(options))) => options.parse().map(Self::Virtual),
             _ => Err(Error::BadName {
                 given: name.to_owned(),
-                reason: "write /dev/videoN, v4l2:BUS_INFO, libcamera:ID, virtual or virtual:OPTIONS".to_owned(),
+                reason: "write /dev/videoN, v4l2:BUS_INFO, libcamera:ID, virtual or virtual:OPTIONS"
+                    .to_owned(),
             }),
         }
     }

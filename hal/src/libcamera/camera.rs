@@ -64,18 +64,19 @@ impl LibcameraCamera {
         let library = Library::get().map_err(failed)?;
         let wanted = id.to_owned();
         let opened = library.run(move |cameras| {
-            let key = cameras.open(&wanted).ok_or_else(|| cameras.ids())?;
+            let Some(key) = cameras.open(&wanted) else { return Err(cameras.ids()) };
             let model = cameras.get(key).ok().and_then(|opened| {
                 opened.camera.properties().get::<properties::Model>().ok().map(|model| model.0)
             });
-            Ok((key, model.unwrap_or_else(|| wanted.clone())))
+            Ok((key, model.unwrap_or(wanted)))
         });
         let (key, model) =
             match opened.map_err(|errno| failed(Fault { operation: "CameraManager::get", errno }))? {
                 Ok(opened) => opened,
                 Err(ids) => {
                     let reason = match ids.as_slice() {
-                        [] => "libcamera finds no cameras (is udev running? are /dev/media* readable?)".to_owned(),
+                        [] => "libcamera finds no cameras (is udev running? are /dev/media* readable?)"
+                            .to_owned(),
                         ids => format!("libcamera finds {}", ids.join(", ")),
                     };
                     return Err(Error::NotFound { camera: name, reason });
@@ -175,8 +176,7 @@ impl LibcameraCamera {
         let layout = Layout::check(answer).map_err(|reason| self.unsupported(reason))?;
         let count = memory.len();
         if count < slots::FEWEST as usize {
-            let reason =
-                format!("it gives {count} buffers of {} bytes, and streaming needs 2", layout.size);
+            let reason = format!("it gives {count} buffers of {} bytes, and streaming needs 2", layout.size);
             return Err(self.unsupported(reason));
         }
         let mut places = Vec::with_capacity(count);
@@ -198,8 +198,7 @@ impl LibcameraCamera {
         let told = self.stream.as_ref().map(|(_, session)| session.told.borrow());
         let find = |id: &u32| {
             let control = listed.iter().find(|control| control.id == *id);
-            let control =
-                control.ok_or_else(|| self.unsupported(format!("it has no control {id:#010x}")))?;
+            let control = control.ok_or_else(|| self.unsupported(format!("it has no control {id:#010x}")))?;
             // What was set stands; frames tell of it later, and of what libcamera decides.
             let told = told.as_ref().and_then(|told| told.get(id).copied().flatten());
             let value = self.values.get(id).copied().or(told).unwrap_or(control.default);
@@ -245,9 +244,8 @@ impl Camera for LibcameraCamera {
     fn controls(&self) -> Result<Vec<Control>, Error> {
         let key = self.key;
         let queued = self.stream.as_ref().map_or(USUALLY_QUEUED, |(stream, _)| stream.slots());
-        let found = self
-            .library
-            .run(move |cameras| Ok(values::list(cameras.get(key)?.camera.controls(), queued)));
+        let found =
+            self.library.run(move |cameras| Ok(values::list(cameras.get(key)?.camera.controls(), queued)));
         found.and_then(|found| found).map_err(|errno| self.failed("Camera::controls", errno))
     }
 
@@ -262,8 +260,11 @@ impl Camera for LibcameraCamera {
     fn set_controls(&mut self, values: &[(u32, i64)]) -> Result<Vec<i64>, Error> {
         let ids: Vec<u32> = values.iter().map(|(id, _)| *id).collect();
         let known = self.known(&ids)?;
-        let made: Vec<_> =
-            known.iter().zip(values).map(|((control, _), (id, value))| (*id, control.nearest(*value))).collect();
+        let made: Vec<_> = known
+            .iter()
+            .zip(values)
+            .map(|((control, _), (id, value))| (*id, control.nearest(*value)))
+            .collect();
         self.values.extend(made.iter().copied());
         if let Some((_, session)) = &mut self.stream {
             session.values.extend(made.iter().copied());
@@ -278,9 +279,8 @@ impl Camera for LibcameraCamera {
         }
         self.let_go();
         let mode = request.mode;
-        let name = formats::to_name(mode.format).ok_or_else(|| {
-            self.unsupported(format!("libcamera has no format for {:?}", mode.format))
-        })?;
+        let name = formats::to_name(mode.format)
+            .ok_or_else(|| self.unsupported(format!("libcamera has no format for {:?}", mode.format)))?;
         let wanted = Wanted {
             name,
             width: mode.width,

@@ -161,7 +161,10 @@ mod tests {
     fn exposure_is_counted_in_hundreds_of_microseconds_and_stays_within_its_range() {
         let range = [Value::Int(114), Value::Int(66_666), Value::Int(20_000)].map(Some);
         let exposure = control("ExposureTime", range, 4).unwrap();
-        assert_eq!((exposure.id, exposure.unit), (raw::V4L2_CID_EXPOSURE_ABSOLUTE, Unit::HundredMicroseconds));
+        assert_eq!(
+            (exposure.id, exposure.unit),
+            (raw::V4L2_CID_EXPOSURE_ABSOLUTE, Unit::HundredMicroseconds)
+        );
         assert_eq!((exposure.min, exposure.max, exposure.default), (2, 666, 200));
         assert_eq!(exposure.delay_frames, 6);
         assert_eq!(to_theirs(exposure.id, 666), Some(Value::Int(66_600)));

@@ -79,7 +79,9 @@ impl Layout {
                 "libcamera says {size} bytes a frame, too few for {height} rows of {stride} bytes"
             ));
         }
-        let colorimetry = colorimetry.filter(|_| format.raw().is_none());
+        // Many handlers say nothing of colours, as many drivers do not; that is taken for sRGB there too.
+        let usual = || Colorimetry::from_v4l2(0, 0, 0, 0);
+        let colorimetry = format.raw().is_none().then(|| colorimetry.unwrap_or_else(usual));
         Ok(Self { format, width, height, stride, size, needed, colorimetry, interval })
     }
 
@@ -165,6 +167,8 @@ mod tests {
         let layout = nv12();
         assert_eq!(layout.format, PixelFormat::Yuv(YuvFormat::Nv12));
         assert_eq!((layout.stride, layout.size, layout.needed), (6, 36, 34));
+        assert_eq!(layout.colorimetry, Some(Colorimetry::from_v4l2(0, 0, 0, 0)));
+        assert_eq!(Layout::check(&answer(b"RG10", 4, 4, 8, 32)).unwrap().colorimetry, None);
         let jpeg = Layout::check(&answer(b"MJPG", 640, 480, 640, 614_400)).unwrap();
         assert_eq!((jpeg.stride, jpeg.needed), (0, SHORTEST_JPEG));
     }

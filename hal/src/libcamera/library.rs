@@ -95,10 +95,8 @@ impl Library {
     }
 
     fn start() -> Result<Self, Fault> {
-        let failed = |error: &std::io::Error| Fault {
-            operation: "CameraManager::start",
-            errno: policy::errno(error),
-        };
+        let failed =
+            |error: &std::io::Error| Fault { operation: "CameraManager::start", errno: policy::errno(error) };
         let (jobs, to_do) = mpsc::channel::<Job>();
         let (started, answer) = mpsc::sync_channel(1);
         let run = move || {

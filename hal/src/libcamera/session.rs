@@ -60,8 +60,7 @@ impl Line for Session {
 
     fn stop(&self) -> nix::Result<()> {
         let key = self.key;
-        self.library
-            .run(move |cameras| cameras.active(key)?.stop().map_err(|error| policy::errno(&error)))?
+        self.library.run(move |cameras| cameras.active(key)?.stop().map_err(|error| policy::errno(&error)))?
     }
 
     fn queue(&self, mut request: Request) -> Result<(), (Request, Errno)> {

@@ -68,18 +68,32 @@ fn refused(operation: &'static str, errno: Errno) -> Refusal {
     Refusal::Fault(Fault { operation, errno })
 }
 
-/// libcamera's names of the formats that a camera has, each with its sizes.
+/// libcamera's names of the formats that a camera has, each with its sizes. Where a camera has a range of sizes libcamera
+/// lists the usual ones in it, whether the camera has those or not: each is tried, and what libcamera makes of it counts.
 pub(super) fn formats(opened: &Opened) -> BTreeMap<Name, Vec<(u32, u32)>> {
     let mut found: BTreeMap<Name, Vec<(u32, u32)>> = BTreeMap::new();
-    for config in ROLES.iter().filter_map(|role| opened.camera.generate_configuration(&[*role])) {
-        let Some(stream) = config.get(0) else { continue };
-        let formats = stream.formats();
-        for format in &*formats.pixel_formats() {
-            let sizes = formats.sizes(format).into_iter().map(|size| (size.width, size.height));
-            let listed = found.entry(name(format)).or_default();
-            listed.extend(sizes.filter(|size| size.0 > 0 && size.1 > 0));
-            listed.sort_unstable();
-            listed.dedup();
+    for mut config in ROLES.iter().filter_map(|role| opened.camera.generate_configuration(&[*role])) {
+        let mut listed = Vec::new();
+        if let Some(stream) = config.get(0) {
+            let formats = stream.formats();
+            for format in &*formats.pixel_formats() {
+                listed.extend(formats.sizes(format).into_iter().map(|size| (format, size)));
+                found.entry(name(format)).or_default();
+            }
+        }
+        for (format, size) in listed {
+            let Some(mut stream) = config.get_mut(0) else { continue };
+            stream.set_pixel_format(format);
+            stream.set_size(size);
+            let valid = !config.validate().is_invalid();
+            if let Some(stream) = config.get(0).filter(|stream| valid && stream.get_pixel_format() == format)
+            {
+                let size = stream.get_size();
+                let sizes = found.entry(name(format)).or_default();
+                sizes.push((size.width, size.height));
+                sizes.sort_unstable();
+                sizes.dedup();
+            }
         }
     }
     found
@@ -158,10 +172,15 @@ fn way_to(opened: &Opened, wanted: Name) -> Result<CameraConfiguration, Refusal>
 
 /// Asks for what is wanted, and says how many bytes a frame then has. libcamera changes what it cannot do instead of
 /// refusing it.
-fn arrange(config: &mut CameraConfiguration, wanted: &Wanted, buffers: Option<u32>) -> Result<usize, Refusal> {
+fn arrange(
+    config: &mut CameraConfiguration,
+    wanted: &Wanted,
+    buffers: Option<u32>,
+) -> Result<usize, Refusal> {
     let Wanted { width, height, .. } = *wanted;
     let asked = format!("{width}x{height} {}", formats::text(wanted.name));
-    let mut stream = config.get_mut(0).ok_or_else(|| refused("Camera::generateConfiguration", Errno::EINVAL))?;
+    let mut stream =
+        config.get_mut(0).ok_or_else(|| refused("Camera::generateConfiguration", Errno::EINVAL))?;
     stream.set_pixel_format(PixelFormat::new(wanted.name.0, wanted.name.1));
     stream.set_size(Size::new(width, height));
     if let Some(buffers) = buffers {
@@ -189,7 +208,8 @@ fn memory(buffer: &FrameBuffer) -> Result<(OwnedFd, Vec<Plane>), Refusal> {
         // The buffer keeps its files open, and it outlives this call.
         let copy = descriptor::duplicate(plane.fd()).map_err(|errno| refused("dup", errno))?;
         let status = fstat(&copy).map_err(|errno| refused("fstat", errno))?;
-        let offset = plane.offset().ok_or_else(|| "libcamera does not say where its planes lie".to_owned())?;
+        let offset =
+            plane.offset().ok_or_else(|| "libcamera does not say where its planes lie".to_owned())?;
         planes.push(Plane { memory: (status.st_dev, status.st_ino), offset, length: plane.len() });
         file.get_or_insert(copy);
     }

@@ -135,6 +135,12 @@ impl<R> Stream<R> {
         self.streaming
     }
 
+    /// How many slots there are.
+    #[cfg(feature = "libcamera")]
+    pub(super) fn slots(&self) -> u32 {
+        u32::try_from(self.slots.len()).unwrap_or(u32::MAX)
+    }
+
     /// Starts the camera and queues all slots that are not lent out; on a refusal all is as before.
     pub(super) fn start(&mut self, line: &impl Line<Request = R>) -> Result<(), Fault> {
         self.sequence = Sequence::default();
@@ -202,12 +208,7 @@ impl<R> Stream<R> {
     }
 
     /// A frame, a loss, or `None` for a request of no slot.
-    fn sort_out(
-        &mut self,
-        line: &impl Line<Request = R>,
-        request: R,
-        outcome: &Outcome,
-    ) -> Option<Dequeued> {
+    fn sort_out(&mut self, line: &impl Line<Request = R>, request: R, outcome: &Outcome) -> Option<Dequeued> {
         if !matches!(self.slots.get(outcome.slot as usize), Some(Slot::Queued)) {
             return None;
         }

@@ -81,8 +81,7 @@ const SLOTS: u32 = 4;
 
 fn stream() -> Stream<u32> {
     let name = (u32::from_le_bytes(*b"YUYV"), 0);
-    let answer =
-        Answer { name, width: 4, height: 2, stride: 8, size: 16, colorimetry: None, interval: None };
+    let answer = Answer { name, width: 4, height: 2, stride: 8, size: 16, colorimetry: None, interval: None };
     let layout = Layout::check(&answer).unwrap();
     let buffers = (0..SLOTS).map(|_| Buffer::allocate(16, "test").unwrap()).collect();
     Stream::new(layout, Place { offset: 0, length: 16 }, SlotPool::new(buffers), (0..SLOTS).collect())

@@ -115,7 +115,9 @@ fn value(value: &ControlValue) -> Option<Value> {
 fn theirs(value: Value) -> ControlValue {
     match value {
         Value::Bool(value) => value.into(),
-        Value::Int(value) => i32::try_from(value).unwrap_or(if value < 0 { i32::MIN } else { i32::MAX }).into(),
+        Value::Int(value) => {
+            i32::try_from(value).unwrap_or(if value < 0 { i32::MIN } else { i32::MAX }).into()
+        }
         Value::Float(value) => value.into(),
     }
 }
