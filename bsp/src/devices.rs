@@ -1,11 +1,12 @@
 //! `latent devices`: the cameras of this machine, what they can do, and the memory that frames can live in.
 
-use std::path::Path;
+use std::path::{Path, PathBuf};
 
 use latent_hal::control::{Control, ControlKind, Unit};
 use latent_hal::discovery::{self, Found, SYSFS};
 use latent_hal::memory::{Probe, choose, sources};
-use latent_hal::{Camera, Error, Mode, PixelFormat};
+use latent_hal::open::libcamera_names;
+use latent_hal::{Camera, CameraName, Error, Mode, PixelFormat, open};
 use serde_json::{Value, json};
 
 use crate::cli::DevicesArgs;
@@ -15,17 +16,34 @@ use crate::output::Output;
 /// How much of each memory is tried: a frame of 2 megapixels at 16 bits.
 const PROBE_BYTES: usize = 4 << 20;
 
-/// A device file and what opening it showed.
+/// A camera that was found and what opening it showed.
 struct Device {
-    found: Found,
+    /// What `--camera` takes.
+    name: String,
+    /// Its device file, where it has one.
+    path: Option<PathBuf>,
+    /// What its driver calls it; may be nothing.
+    label: String,
     camera: Result<Box<dyn Camera>, Error>,
 }
 
+impl From<Found> for Device {
+    fn from(found: Found) -> Self {
+        let camera = found.open().map(|camera| Box::new(camera) as _);
+        Self { name: found.path.display().to_string(), path: Some(found.path), label: found.label, camera }
+    }
+}
+
+impl From<&CameraName> for Device {
+    fn from(name: &CameraName) -> Self {
+        Self { name: name.to_string(), path: None, label: String::new(), camera: open(name) }
+    }
+}
+
 pub(crate) fn run(args: &DevicesArgs, output: Output) -> Result<u8, Failure> {
-    let devices: Vec<_> = discovery::list(Path::new(SYSFS))
-        .into_iter()
-        .map(|found| Device { camera: found.open().map(|camera| Box::new(camera) as _), found })
-        .collect();
+    let mut devices: Vec<Device> = discovery::list(Path::new(SYSFS)).into_iter().map(Device::from).collect();
+    let others = libcamera_names().map_err(latent_pipeline::Error::from)?;
+    devices.extend(others.iter().map(Device::from));
     let probes: Vec<_> =
         sources(Path::new("/dev")).iter().map(|source| Probe::new(source, PROBE_BYTES, None)).collect();
     if output.is_json() {
@@ -61,8 +79,7 @@ pub(crate) fn run(args: &DevicesArgs, output: Output) -> Result<u8, Failure> {
 }
 
 fn print(device: &Device, controls: bool, output: Output) -> Result<(), Error> {
-    let Found { path, label } = &device.found;
-    output.line(&format!("  {}  {label}", path.display()));
+    output.line(format!("  {}  {}", device.name, device.label).trim_end());
     let camera = match &device.camera {
         Ok(camera) => camera,
         Err(error) => {
@@ -114,11 +131,12 @@ fn unit(unit: Unit) -> Option<&'static str> {
         Unit::Kelvin => Some("K"),
         Unit::MilliEv => Some("mEV"),
         Unit::Degrees => Some("degrees"),
+        Unit::Thousandths => Some("1/1000"),
     }
 }
 
 fn document(device: &Device) -> Result<Value, Error> {
-    let Found { path, label } = &device.found;
+    let Device { path, label, .. } = device;
     let camera = match &device.camera {
         Ok(camera) => camera,
         Err(error) => {

@@ -16,9 +16,9 @@ use crate::kernel::{Event, Rectangle};
 /// What a camera is, apart from how it is set.
 #[derive(Clone, Debug)]
 pub struct CameraInfo {
-    /// The name by which the same camera is found again: `v4l2:BUS_INFO`, `virtual`, `replay:PATH`.
+    /// The name by which the same camera is found again: `v4l2:BUS_INFO`, `libcamera:ID`, `virtual`, `replay:PATH`.
     pub id: String,
-    /// The kernel driver, or `virtual` / `replay`.
+    /// The kernel driver, or `libcamera` / `virtual` / `replay`.
     pub driver: String,
     /// The name that the device gives itself.
     pub model: String,

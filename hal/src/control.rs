@@ -24,6 +24,8 @@ pub enum Unit {
     Kelvin,
     /// A thousandth of an exposure value.
     MilliEv,
+    /// A thousandth of a number that has no unit: 1500 is a gain of 1.5.
+    Thousandths,
     /// Degrees.
     Degrees,
 }
@@ -88,7 +90,7 @@ impl From<crate::kernel::Control> for Control {
 }
 
 /// As the kernel's documentation of each control says.
-fn unit(id: u32) -> Unit {
+pub(crate) fn unit(id: u32) -> Unit {
     match id {
         raw::V4L2_CID_EXPOSURE_ABSOLUTE => Unit::HundredMicroseconds,
         raw::V4L2_CID_EXPOSURE | raw::V4L2_CID_VBLANK => Unit::Rows,
@@ -103,7 +105,7 @@ fn unit(id: u32) -> Unit {
 }
 
 /// Sensors latch exposure and blanking one frame before it is used, gain when it is.
-fn delay_frames(id: u32) -> u32 {
+pub(crate) fn delay_frames(id: u32) -> u32 {
     match id {
         raw::V4L2_CID_EXPOSURE | raw::V4L2_CID_EXPOSURE_ABSOLUTE | raw::V4L2_CID_VBLANK => 2,
         raw::V4L2_CID_ANALOGUE_GAIN | raw::V4L2_CID_GAIN | raw::V4L2_CID_DIGITAL_GAIN => 1,

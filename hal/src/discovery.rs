@@ -51,11 +51,16 @@ pub fn list(root: &Path) -> Vec<Found> {
 pub fn usable(found: &[Found]) -> impl Iterator<Item = V4l2Camera> {
     let of_kind = |raw: bool| {
         found.iter().filter_map(|found| found.open().ok()).filter(move |camera| {
-            let modes = camera.modes().unwrap_or_default();
-            !modes.is_empty() && modes.iter().any(|mode| mode.format.raw().is_some()) == raw
+            let has_modes = camera.modes().is_ok_and(|modes| !modes.is_empty());
+            has_modes && is_raw(camera) == raw
         })
     };
     of_kind(true).chain(of_kind(false))
+}
+
+/// True for a camera that has raw modes.
+pub(crate) fn is_raw(camera: &dyn Camera) -> bool {
+    camera.modes().is_ok_and(|modes| modes.iter().any(|mode| mode.format.raw().is_some()))
 }
 
 /// The file of a device by its number, major and minor, under a sysfs mounted at `root`.

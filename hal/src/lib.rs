@@ -1,8 +1,8 @@
 //! Cameras and the memory their frames live in.
 //!
-//! Owns: the [`Camera`] trait and its implementations ([`v4l2`], [`simulated`]), DMA-buf memory and the guard that is
-//! the only way to its bytes ([`memory`]), frames as leases on a stream's slots ([`frame`]), the seam to the kernel
-//! ([`kernel`]), readers of the machine's heat and pressure ([`machine`]).
+//! Owns: the [`Camera`] trait and its implementations ([`v4l2`], [`simulated`], and `libcamera` with the cargo feature of
+//! that name), DMA-buf memory and the guard that is the only way to its bytes ([`memory`]), frames as leases on a stream's
+//! slots ([`frame`]), the seam to the kernel ([`kernel`]), readers of the machine's heat and pressure ([`machine`]).
 //! Never: developing pictures, deciding when work runs, files that hold photos.
 
 pub mod camera;
@@ -17,6 +17,8 @@ pub mod format;
 pub mod frame;
 pub mod hotplug;
 pub mod kernel;
+#[cfg(any(test, feature = "libcamera"))]
+pub mod libcamera;
 pub mod machine;
 pub mod media;
 pub mod memory;

@@ -9,13 +9,17 @@ use crate::camera::Camera;
 use crate::discovery;
 use crate::error::Error;
 use crate::kernel::Linux;
+#[cfg(feature = "libcamera")]
+use crate::libcamera::LibcameraCamera;
 use crate::simulated::{Options, VirtualCamera};
 use crate::v4l2::V4l2Camera;
 
 const BUS: &str = "v4l2:";
+const LIBCAMERA: &str = "libcamera:";
 const VIRTUAL: &str = "virtual";
 
-/// A camera as people write it: `/dev/video0`, `v4l2:BUS_INFO`, `virtual`, `virtual:OPTIONS`.
+/// A camera as people write it: `/dev/video0`, `v4l2:BUS_INFO`, `libcamera:ID`, `virtual`,
+/// `virtual:OPTIONS`.
 #[derive(Clone, Debug, PartialEq)]
 pub enum CameraName {
     /// A device file, by its absolute path.
@@ -23,6 +27,8 @@ pub enum CameraName {
     /// The camera with this V4L2 bus information: the same whichever number its device file got. Of several such
     /// device files on one bus it is the one with the lowest number.
     Bus(String),
+    /// The camera to which libcamera gives this id.
+    Libcamera(String),
     /// A virtual camera.
     Virtual(Options),
 }
@@ -39,12 +45,16 @@ impl FromStr for CameraName {
         if let Some(bus) = name.strip_prefix(BUS).filter(|bus| !bus.is_empty()) {
             return Ok(Self::Bus(bus.to_owned()));
         }
+        if let Some(id) = name.strip_prefix(LIBCAMERA).filter(|id| !id.is_empty()) {
+            return Ok(Self::Libcamera(id.to_owned()));
+        }
         match name.strip_prefix(VIRTUAL).map(|rest| (rest, rest.strip_prefix(':'))) {
             Some(("", _)) => Ok(Self::Virtual(Options::default())),
             Some((_, Some(options))) => options.parse().map(Self::Virtual),
             _ => Err(Error::BadName {
                 given: name.to_owned(),
-                reason: "write /dev/videoN, v4l2:BUS_INFO, virtual or virtual:OPTIONS".to_owned(),
+                reason: "write /dev/videoN, v4l2:BUS_INFO, libcamera:ID, virtual or virtual:OPTIONS"
+                    .to_owned(),
             }),
         }
     }
@@ -55,6 +65,7 @@ impl fmt::Display for CameraName {
         match self {
             Self::Device(path) => path.display().fmt(f),
             Self::Bus(bus) => write!(f, "{BUS}{bus}"),
+            Self::Libcamera(id) => write!(f, "{LIBCAMERA}{id}"),
             Self::Virtual(options) => match options.to_string() {
                 options if options.is_empty() => f.write_str(VIRTUAL),
                 options => write!(f, "{VIRTUAL}:{options}"),
@@ -66,11 +77,13 @@ impl fmt::Display for CameraName {
 /// How long a device file may be there and not open: after the machine resumed, drivers take so long.
 const PATIENCE: Duration = Duration::from_secs(2);
 
-/// Opens a camera. Blocks for at most 2 s, and only while a device file that is there does not open yet.
+/// Opens a camera. Blocks for at most 2 s, and only while a device file that is there does not open yet, or while
+/// libcamera looks at the machine.
 ///
 /// # Errors
-/// As [`V4l2Camera::open`] and [`VirtualCamera::new`]; [`Error::Busy`] for a device file that another program captures from; [`Error::NotFound`] for a bus that no camera of this machine
-/// has, with those that there are.
+/// As [`V4l2Camera::open`], `LibcameraCamera::open` and [`VirtualCamera::new`]; [`Error::Busy`] for a device file that
+/// another program captures from; [`Error::NotFound`] for a bus that no camera of this machine has, with those that
+/// there are; [`Error::Unsupported`] for cameras of libcamera's where Latent was built without it.
 pub fn open(name: &CameraName) -> Result<Box<dyn Camera>, Error> {
     Ok(match name {
         CameraName::Device(path) => {
@@ -79,16 +92,52 @@ pub fn open(name: &CameraName) -> Result<Box<dyn Camera>, Error> {
             Box::new(camera)
         }
         CameraName::Bus(bus) => Box::new(open_bus(Path::new(discovery::SYSFS), bus)?),
+        CameraName::Libcamera(id) => open_libcamera(id)?,
         CameraName::Virtual(options) => Box::new(VirtualCamera::new(options.clone())?),
     })
 }
 
-/// Opens the first raw camera of the machine that this user may open, else the first other one, else a virtual one at
-/// 12 MP.
+#[cfg(feature = "libcamera")]
+fn open_libcamera(id: &str) -> Result<Box<dyn Camera>, Error> {
+    Ok(Box::new(LibcameraCamera::open(id)?))
+}
+
+#[cfg(not(feature = "libcamera"))]
+fn open_libcamera(id: &str) -> Result<Box<dyn Camera>, Error> {
+    let reason = "this Latent was built without libcamera; build it with `--features libcamera` (ci/libcamera build), \
+                  or use the camera's V4L2 device (`latent devices`)";
+    Err(Error::Unsupported { camera: format!("{LIBCAMERA}{id}"), reason: reason.to_owned() })
+}
+
+/// The cameras that libcamera finds; none where Latent was built without it. A camera may be found by V4L2 as well.
+///
+/// # Errors
+/// [`Error::System`] when libcamera does not start.
+pub fn libcamera_names() -> Result<Vec<CameraName>, Error> {
+    #[cfg(feature = "libcamera")]
+    let ids = crate::libcamera::ids()?;
+    #[cfg(not(feature = "libcamera"))]
+    let ids = Vec::new();
+    Ok(ids.into_iter().map(CameraName::Libcamera).collect())
+}
+
+/// Opens the first raw camera of the machine that this user may open, V4L2's before those of libcamera, else the first
+/// other one, else a virtual one at 12 MP.
 ///
 /// # Errors
 /// As [`VirtualCamera::new`].
 pub fn open_default() -> Result<Box<dyn Camera>, Error> {
+    let first = discovery::usable(&discovery::list(Path::new(discovery::SYSFS))).next();
+    if let Some(camera) = first.filter(|camera| discovery::is_raw(camera)) {
+        return Ok(Box::new(camera));
+    }
+    // That libcamera does not start is no reason to have no camera.
+    let names = libcamera_names().unwrap_or_default();
+    if let Some(raw) =
+        names.iter().filter_map(|name| open(name).ok()).find(|camera| discovery::is_raw(&**camera))
+    {
+        return Ok(raw);
+    }
     match discovery::usable(&discovery::list(Path::new(discovery::SYSFS))).next() {
         Some(camera) => Ok(Box::new(camera)),
         None => Ok(Box::new(VirtualCamera::new(Options::default())?)),
@@ -129,6 +178,7 @@ mod tests {
         assert_eq!(parse("v4l2:platform:vivid-000"), CameraName::Bus("platform:vivid-000".to_owned()));
         assert_eq!(parse("virtual"), CameraName::Virtual(Options::default()));
         assert_eq!(parse("virtual:"), CameraName::Virtual(Options::default()));
+        assert_eq!(parse("libcamera:a b:c"), CameraName::Libcamera("a b:c".to_owned()));
         let small = Options { width: 640, height: 480, ..Options::default() };
         assert_eq!(parse("virtual:size=640x480"), CameraName::Virtual(small));
     }
@@ -136,7 +186,7 @@ mod tests {
     #[test]
     fn other_names_are_refused_with_how_to_write_them() {
         for name in
-            ["", "video0", "v4l2:", "virtually", "VIRTUAL", "replay:/a.dng", "libcamera:x", " /dev/video0"]
+            ["", "video0", "v4l2:", "virtually", "VIRTUAL", "replay:/a.dng", "libcamera:", " /dev/video0"]
         {
             let error = name.parse::<CameraName>().unwrap_err();
             assert!(matches!(&error, Error::BadName { given, .. } if given == name), "{error}");
@@ -163,6 +213,17 @@ mod tests {
         assert!(!open_default().unwrap().modes().unwrap().is_empty());
     }
 
+    #[cfg(not(feature = "libcamera"))]
+    #[test]
+    fn a_build_without_libcamera_says_so_and_how_to_get_one() {
+        let error = open(&parse("libcamera:imx219")).err().unwrap();
+        assert_eq!(error.kind(), ErrorKind::Unsupported);
+        for text in ["libcamera:imx219", "--features libcamera", "latent devices"] {
+            assert!(error.to_string().contains(text), "{error}");
+        }
+        assert_eq!(libcamera_names().unwrap(), []);
+    }
+
     proptest! {
         #[test]
         fn no_name_panics_and_names_that_parse_print_the_same(name: String) {
@@ -172,9 +233,11 @@ mod tests {
         }
 
         #[test]
-        fn bus_names_print_as_they_were(bus in ".+") {
-            let name = format!("v4l2:{bus}");
-            prop_assert_eq!(parse(&name).to_string(), name);
+        fn bus_names_and_ids_print_as_they_were(rest in ".+") {
+            for kind in [BUS, LIBCAMERA] {
+                let name = format!("{kind}{rest}");
+                prop_assert_eq!(parse(&name).to_string(), name);
+            }
         }
     }
 }

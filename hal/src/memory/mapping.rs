@@ -19,7 +19,8 @@ impl Mapping {
         check_len(file, len)?;
         // SAFETY: the file holds at least `len` bytes (checked above), and DMA-bufs and this crate's memfds never
         // shrink. Bytes change under the mapping only while a device or a `WriteGuard` owns the slot; the stream lends
-        // a slot out only after the kernel gave it back (DQBUF), and takes it again only when every lease is dropped.
+        // a slot out only after the kernel gave it back (DQBUF, or libcamera's completed request), and takes it again
+        // only when every lease is dropped.
         let map = unsafe { MmapOptions::new().len(len).map(file.as_fd().as_raw_fd()) }?;
         Ok(Self::ReadOnly(map))
     }

@@ -7,6 +7,8 @@
 //! Every call repeats itself on `EINTR` and answers with the kernel's errno as it is.
 #![allow(unsafe_code)]
 
+#[cfg(any(test, feature = "libcamera"))]
+pub(crate) mod descriptor;
 pub(crate) mod dma_buf;
 pub(crate) mod media;
 pub(crate) mod subdevice;

@@ -9,13 +9,13 @@ mod controls;
 pub(crate) mod formats;
 mod layout;
 mod metadata;
-mod modes;
+pub(crate) mod modes;
 mod node;
 mod policy;
 mod requests;
-mod sequence;
+pub(crate) mod sequence;
 mod settings;
-mod slots;
+pub(crate) mod slots;
 mod stream;
 
 use std::path::Path;

@@ -39,7 +39,8 @@ pub(super) fn list(node: &dyn Video) -> Result<Vec<Mode>, Fault> {
     Ok(modes)
 }
 
-fn sort(modes: &mut [Mode]) {
+/// Raw modes before others, the largest first, and of one size the deepest first.
+pub(crate) fn sort(modes: &mut [Mode]) {
     modes.sort_by_key(|mode| {
         (
             mode.format.raw().is_none(),

@@ -8,7 +8,7 @@ use std::time::Duration;
 /// A step forward of less than half the range is believed: a gap is frames that were lost. A number that repeats or goes
 /// back (devices that do not count, or that began again) counts as the next frame.
 #[derive(Debug, Default)]
-pub(super) struct Sequence {
+pub(crate) struct Sequence {
     last: Option<(u32, u64)>,
     /// The device's own counter is of no use for the next frame: it was restarted.
     broken: bool,
@@ -16,7 +16,7 @@ pub(super) struct Sequence {
 
 impl Sequence {
     /// Our number for the frame that the device numbered `device`.
-    pub(super) fn next(&mut self, device: u32) -> u64 {
+    pub(crate) fn next(&mut self, device: u32) -> u64 {
         let number = match self.last {
             None => 0,
             Some((_, number)) if self.broken => number.saturating_add(1),
@@ -40,7 +40,7 @@ impl Sequence {
     }
 
     /// Numbers a loss that the device did not number: its stream broke, and its counter begins again.
-    pub(super) fn broke(&mut self) -> u64 {
+    pub(crate) fn broke(&mut self) -> u64 {
         let number = self.last.map_or(0, |(_, number)| number.saturating_add(1));
         self.last = Some((0, number));
         self.broken = true;

@@ -7,13 +7,13 @@ use v4l2r::bindings::VIDEO_MAX_FRAME;
 const QUEUED: u32 = 3;
 
 /// Fewer buffers cannot stream: one is written while the other is looked at.
-pub(super) const FEWEST: u32 = 2;
+pub(crate) const FEWEST: u32 = 2;
 
 /// What to ask a device for.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub(super) struct Plan {
+pub(crate) struct Plan {
     /// Buffers to ask for.
-    pub(super) ask: u32,
+    pub(crate) ask: u32,
     /// Buffers that must stay with the device.
     reserve: u32,
 }
@@ -21,7 +21,7 @@ pub(super) struct Plan {
 impl Plan {
     /// For a caller that wants to hold `held` frames of `frame_bytes` on a device that needs `minimum` queued buffers,
     /// in at most `memory_bytes`.
-    pub(super) fn new(held: u32, minimum: u32, frame_bytes: usize, memory_bytes: usize) -> Self {
+    pub(crate) fn new(held: u32, minimum: u32, frame_bytes: usize, memory_bytes: usize) -> Self {
         let reserve = minimum.max(QUEUED);
         let in_memory = u32::try_from(memory_bytes / frame_bytes.max(1)).unwrap_or(u32::MAX);
         let most = VIDEO_MAX_FRAME.min(in_memory).max(FEWEST);
@@ -29,7 +29,7 @@ impl Plan {
     }
 
     /// How many of the buffers granted a caller may hold.
-    pub(super) fn held(self, granted: u32) -> u32 {
+    pub(crate) fn held(self, granted: u32) -> u32 {
         granted.saturating_sub(self.reserve)
     }
 }
