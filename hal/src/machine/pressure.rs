@@ -163,7 +163,8 @@ impl Meter {
             let got = "no such folder".to_owned();
             return Error::Failed { path: folder.to_owned(), expected: "a control group", got };
         }
-        let reason = "does not exist: this kernel has no pressure stall information, or needs psi=1 at its start";
+        let reason =
+            "does not exist: this kernel has no pressure stall information, or needs psi=1 at its start";
         Error::Unsupported { path: folder.to_owned(), reason: reason.to_owned() }
     }
 }
