@@ -64,13 +64,11 @@ pub(crate) fn run(data: &[u8]) {
         for _ in 0..12 {
             match camera.dequeue(Duration::from_millis(40)) {
                 Ok(Dequeued::Frame(frame)) => {
-                    }
-                    assert!(frame.shot().bytes_used <= config.size_bytes.max(frame.shot().bytes_used));
                     if let Ok(bytes) = frame.read() {
                         let end = config.planes().iter().map(|plane| plane.end()).max().unwrap_or(0);
                         assert!(bytes.len() >= end, "{} bytes for planes up to {end}", bytes.len());
                     }
-                    if device.byte() % 2 == 0 {
+                    if device.byte().is_multiple_of(2) {
                         held.push(frame);
                     }
                 }
@@ -119,10 +117,9 @@ fn layouts(device: &Device) {
         assert!(plane.end() >= plane.offset);
     }
     let sensor = latent_hal::Sensor::default();
-    if let Some(geometry) = latent_pipeline::sensor::geometry(&config, &sensor) {
-        if geometry.validate().is_ok() {
-            assert_eq!(geometry.row_bytes().ok(), Some(raw.row_bytes(config.width)), "{raw:?}");
-        }
+    let geometry = latent_pipeline::sensor::geometry(&config, &sensor);
+    if let Some(geometry) = geometry.filter(|geometry| geometry.validate().is_ok()) {
+        assert_eq!(geometry.row_bytes().ok(), Some(raw.row_bytes(config.width)), "{raw:?}");
     }
 }
 
@@ -245,7 +242,7 @@ impl Video for Device {
     fn identity(&self) -> nix::Result<Identity> {
         self.call()?;
         // V4L2_CAP_VIDEO_CAPTURE (or its planar form), _STREAMING, _DEVICE_CAPS.
-        let capture = if self.byte() % 2 == 0 { 0x0000_0001 } else { 0x0000_1000 };
+        let capture = if self.byte().is_multiple_of(2) { 0x0000_0001 } else { 0x0000_1000 };
         let capabilities = match self.byte() {
             255 => self.number(),
             _ => capture | 0x0400_0000 | 0x8000_0000,
@@ -445,7 +442,7 @@ impl Queue for Device {
     fn event(&self) -> nix::Result<Event> {
         self.call()?;
         Ok(match self.byte() % 6 {
-            0 => Event::SourceChanged { resolution: self.byte() % 2 == 0 },
+            0 => Event::SourceChanged { resolution: self.byte().is_multiple_of(2) },
             1 => Event::ControlChanged { id: self.number(), value: self.number() as i32 },
             2 => Event::FrameSync { sequence: self.number() },
             3 => Event::EndOfStream,

@@ -1,8 +1,10 @@
 //! `latent-fuzz`: one program for all fuzz targets, which libFuzzer drives.
 //!
 //! `LATENT_FUZZ_TARGET` names the target. With `LATENT_FUZZ_SEEDS=DIR` the program writes that target's seeds there and
-//! ends; they come from the project's own writers. Everything else is libFuzzer's: see `-help=1`.
+//! ends; they come from the project's own writers. With `LATENT_FUZZ_LIST` it prints the targets' names and ends.
+//! Everything else is libFuzzer's: see `-help=1`.
 #![no_main]
+#![forbid(unsafe_code)]
 
 mod camera;
 mod develop;
@@ -52,6 +54,10 @@ libfuzzer_sys::fuzz_target!(init: choose(), |data: &[u8]| {
 });
 
 fn choose() {
+    if std::env::var_os("LATENT_FUZZ_LIST").is_some() {
+        TARGETS.iter().for_each(|target| println!("{}", target.name));
+        std::process::exit(0);
+    }
     let name = std::env::var("LATENT_FUZZ_TARGET").unwrap_or_default();
     let Some(target) = TARGETS.iter().find(|target| target.name == name) else {
         let known: Vec<&str> = TARGETS.iter().map(|target| target.name).collect();

@@ -1,4 +1,4 @@
-//! Camera names and the options of virtual cameras: what parses prints the same, and a small camera can be made of it.
+//! Camera names and the options of virtual cameras: what parses prints the same.
 
 use latent_hal::CameraName;
 

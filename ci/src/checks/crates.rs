@@ -5,14 +5,16 @@ use toml::{Table, Value};
 use crate::rust_text::Kind;
 use crate::{Finding, SourceFile, Tree};
 
-/// Each crate's folder and the crates that it may know; nothing may know `bsp` and `ci`.
-const ARROWS: [(&str, &[&str]); 6] = [
+/// Each crate's folder and the crates that it may know; nothing may know `bsp` and `ci`. The fuzz targets stand in a
+/// workspace of their own.
+const ARROWS: [(&str, &[&str]); 7] = [
     ("hal", &[]),
     ("isp", &[]),
     ("pipeline", &["hal", "isp"]),
     ("benches", &["hal", "isp", "pipeline"]),
     ("bsp", &["hal", "isp", "pipeline", "benches"]),
     ("ci", &[]),
+    ("ci/fuzz_targets", &["hal", "isp", "pipeline"]),
 ];
 
 /// The oldest Rust of the board systems that Latent is built in.
@@ -28,14 +30,20 @@ pub(super) fn check(tree: &Tree) -> Vec<Finding> {
             None => findings.push(Finding::new(
                 &format!("{folder}/Cargo.toml"),
                 1,
-                "there is no such crate; the six crates are fixed",
+                "there is no such crate; the crates are fixed",
             )),
         }
-        for file in tree.rust().filter(|file| file.top() == folder) {
+        for file in tree.rust().filter(|file| crate_of(&file.path) == Some(folder)) {
             findings.extend(source(file, folder, allowed));
         }
     }
     findings
+}
+
+/// The folder of the crate that a file belongs to: the innermost.
+fn crate_of(path: &str) -> Option<&'static str> {
+    let holds = |folder: &&str| path.strip_prefix(*folder).is_some_and(|inside| inside.starts_with('/'));
+    ARROWS.iter().map(|(folder, _)| *folder).filter(holds).max_by_key(|folder| folder.len())
 }
 
 fn manifest(file: &SourceFile, folder: &str, allowed: &[&str]) -> Vec<Finding> {
@@ -171,6 +179,22 @@ mod tests {
                 "{table}"
             );
         }
+    }
+
+    #[test]
+    fn fuzz_targets_know_what_they_feed_and_the_crate_around_them_does_not() {
+        let manifest = format!("{MANIFEST}[dependencies]\nlatent-hal = {{ path = \"../../hal\" }}\n");
+        let use_it = "use latent_hal::hotplug::Change;";
+        assert_eq!(
+            check(&tree(&[("ci/fuzz_targets/Cargo.toml", &manifest), ("ci/fuzz_targets/src/a.rs", use_it)])),
+            []
+        );
+        assert_eq!(places(&check(&tree(&[("ci/src/a.rs", use_it)]))), [("ci/src/a.rs", 1)]);
+        let more = "\nuse latent_bsp::run;";
+        let changed = tree(&[("ci/fuzz_targets/src/a.rs", more)]);
+        assert_eq!(places(&check(&changed)), [("ci/fuzz_targets/src/a.rs", 2)]);
+        let bsp = format!("{MANIFEST}[dependencies]\nlatent-fuzz = {{ path = \"../ci/fuzz_targets\" }}\n");
+        assert_eq!(places(&check(&tree(&[("bsp/Cargo.toml", &bsp)]))), [("bsp/Cargo.toml", 4)]);
     }
 
     #[test]

@@ -74,16 +74,17 @@ fn walk_back(reached_by: &HashMap<u32, Link>, capture: u32, sensor: u32) -> Path
     Path { links }
 }
 
-/// Whether a name fits a pattern, in which `*` stands for any text.
+/// Whether a name fits a pattern, in which `*` stands for any text. What stands between two stars is taken where it comes
+/// first: a later place would leave less for the rest, so that nothing needs to be tried twice.
 pub(super) fn matches(pattern: &str, name: &str) -> bool {
-    match pattern.split_once('*') {
-        None => pattern == name,
-        Some((start, rest)) => {
-            let Some(tail) = name.strip_prefix(start) else { return false };
-            let ends = tail.char_indices().map(|(at, _)| at).chain([tail.len()]);
-            ends.into_iter().any(|at| matches(rest, &tail[at..]))
-        }
+    let mut parts = pattern.split('*');
+    let Some(mut rest) = parts.next().and_then(|start| name.strip_prefix(start)) else { return false };
+    let Some(end) = parts.next_back() else { return rest.is_empty() };
+    for part in parts {
+        let Some(at) = rest.find(part) else { return false };
+        rest = &rest[at + part.len()..];
     }
+    rest.ends_with(end)
 }
 
 #[cfg(test)]
@@ -91,6 +92,7 @@ mod tests {
     use super::super::graph::VIDEO_NODE;
     use super::super::listing;
     use super::*;
+    use proptest::prelude::*;
 
     /// A board: its graph, what it must be restricted to, and the way that is wanted.
     struct Board {
@@ -213,5 +215,32 @@ mod tests {
         assert!(
             !matches("imx219", "imx219 4-0010") && !matches("a*b", "ac") && matches("*é*", "café au lait")
         );
+        // One text does not serve two parts.
+        assert!(!matches("ab*ba", "aba") && !matches("a*a*a", "aa") && matches("a*a*a", "abaca"));
+    }
+
+    #[test]
+    fn many_stars_take_no_time() {
+        let (pattern, name) = (format!("{}b", "*a".repeat(300)), "a".repeat(2000));
+        let begun = std::time::Instant::now();
+        assert!(!matches(&pattern, &name) && !matches(&format!("{}b", "*".repeat(3000)), &name));
+        assert!(begun.elapsed() < std::time::Duration::from_secs(5), "{:?}", begun.elapsed());
+    }
+
+    /// As it is said: every end of what a star stands for is tried.
+    fn matches_by_trying(pattern: &str, name: &str) -> bool {
+        match pattern.split_once('*') {
+            None => pattern == name,
+            Some((start, rest)) => name.strip_prefix(start).is_some_and(|tail| {
+                (0..=tail.len()).any(|at| tail.get(at..).is_some_and(|tail| matches_by_trying(rest, tail)))
+            }),
+        }
+    }
+
+    proptest! {
+        #[test]
+        fn stars_stand_for_any_text_whatever_is_between_them(pattern in "[ab*]{0,9}", name in "[abé]{0,9}") {
+            prop_assert_eq!(matches(&pattern, &name), matches_by_trying(&pattern, &name));
+        }
     }
 }
