@@ -1,0 +1,245 @@
+//! The camera's life: plugged in, served, unplugged, plugged in again; and the command that runs beside it.
+
+use std::collections::VecDeque;
+use std::io::{BufReader, Write};
+use std::net::Shutdown;
+use std::os::unix::net::UnixStream;
+use std::process::{Command, ExitStatus};
+use std::sync::mpsc::{self, Receiver, RecvTimeoutError};
+use std::thread;
+use std::time::{Duration, Instant};
+
+use super::device::Device;
+use super::options::Options;
+use super::usbip::{self, Message, Transfer};
+use super::{port, say};
+
+/// How long a port may take to be left, and a driver to bind. Long, because the kernel may run in an emulator.
+const PATIENCE: Duration = Duration::from_secs(20);
+
+/// Why a camera is no longer there.
+enum End {
+    /// It was to be unplugged after so many frames.
+    Own,
+    /// The kernel closed the connection.
+    Kernels,
+}
+
+/// Plugs the camera in and serves it; until `options.command` ends where there is one, else until it is unplugged for
+/// good. The command's exit status.
+///
+/// # Errors
+/// What keeps the camera from being plugged in, or the command from being started.
+pub fn run(options: Options) -> Result<Option<ExitStatus>, String> {
+    let command = options.command.clone();
+    let (port, socket) = port::plug_in(options.port, PATIENCE)?;
+    say(&format!("plugged in at port {port}"));
+    if command.is_empty() {
+        return serve_always(&options, port, socket).map(|()| None);
+    }
+    // Ends with the program.
+    thread::spawn(move || {
+        if let Err(error) = serve_always(&options, port, socket) {
+            say(&error);
+        }
+    });
+    let device = port::video_device(port, PATIENCE)?;
+    let [program, arguments @ ..] = command.as_slice() else { return Ok(None) };
+    Command::new(program)
+        .args(arguments)
+        .env("LATENT_TEST_VIDEO", device)
+        .status()
+        .map(Some)
+        .map_err(|error| format!("cannot start {program}: {error}"))
+}
+
+/// Serves the camera, and plugs it in again at the same port whenever it was unplugged, where that is wanted.
+fn serve_always(options: &Options, port: u8, mut socket: UnixStream) -> Result<(), String> {
+    let mut faults = options.faults.clone();
+    loop {
+        let device = Device::new(options.serial.clone(), faults.clone());
+        match serve(device, socket)? {
+            End::Own => {
+                say("unplugged after its frames");
+                faults.unplug_after = 0;
+            }
+            End::Kernels => say("unplugged by the kernel"),
+        }
+        let Some(pause) = options.replug else { return Ok(()) };
+        thread::sleep(pause);
+        (_, socket) = port::plug_in(Some(port), PATIENCE)?;
+        say(&format!("plugged in again at port {port}"));
+    }
+}
+
+/// Answers the kernel until one side closes the connection.
+fn serve(mut device: Device, mut socket: UnixStream) -> Result<End, String> {
+    let begun = Instant::now();
+    let reader =
+        socket.try_clone().map_err(|error| format!("no second handle of the connection: {error}"))?;
+    let messages = read_messages(reader);
+    // Transfers that wait for the stream's next bytes.
+    let mut waiting: VecDeque<Transfer> = VecDeque::new();
+    loop {
+        let mut answers = Vec::new();
+        while let Some(transfer) = waiting.front() {
+            let Some(payload) = device.payload(transfer.length, begun.elapsed())? else { break };
+            answers.extend(usbip::done(transfer, &payload));
+            waiting.pop_front();
+            if device.is_to_go() {
+                break;
+            }
+        }
+        if socket.write_all(&answers).is_err() {
+            return Ok(End::Kernels);
+        }
+        if device.is_to_go() {
+            let _ = socket.shutdown(Shutdown::Both);
+            return Ok(End::Own);
+        }
+        let until = device.due().filter(|_| !waiting.is_empty());
+        let message = match next(&messages, until.map(|due| due.saturating_sub(begun.elapsed()))) {
+            Ok(message) => message,
+            Err(RecvTimeoutError::Timeout) => continue,
+            Err(RecvTimeoutError::Disconnected) => return Ok(End::Kernels),
+        };
+        if let Some(answer) = answer(&mut device, &mut waiting, message, begun.elapsed())
+            && socket.write_all(&answer).is_err()
+        {
+            return Ok(End::Kernels);
+        }
+    }
+}
+
+fn next(messages: &Receiver<Message>, most: Option<Duration>) -> Result<Message, RecvTimeoutError> {
+    match most {
+        Some(most) => messages.recv_timeout(most),
+        None => messages.recv().map_err(|_| RecvTimeoutError::Disconnected),
+    }
+}
+
+/// What is answered to a message at once; transfers of the stream wait.
+fn answer(
+    device: &mut Device,
+    waiting: &mut VecDeque<Transfer>,
+    message: Message,
+    now: Duration,
+) -> Option<Vec<u8>> {
+    const CONTROL_ENDPOINT: u32 = 0;
+    const STREAM_ENDPOINT: u32 = 1;
+    match message {
+        Message::Submit(transfer) if transfer.endpoint == CONTROL_ENDPOINT => {
+            let data = device.control(transfer.setup, &transfer.data, now);
+            Some(data.map_or_else(|| usbip::stalled(&transfer), |data| usbip::done(&transfer, &data)))
+        }
+        Message::Submit(transfer) if transfer.endpoint == STREAM_ENDPOINT && transfer.is_in => {
+            waiting.push_back(transfer);
+            None
+        }
+        Message::Submit(transfer) => Some(usbip::stalled(&transfer)),
+        Message::Unlink { number, victim } => {
+            let place = waiting.iter().position(|transfer| transfer.number == victim);
+            let waited = place.and_then(|place| waiting.remove(place)).is_some();
+            Some(usbip::unlinked(number, waited))
+        }
+    }
+}
+
+/// Reads in a thread of its own, which ends with the connection.
+fn read_messages(socket: UnixStream) -> Receiver<Message> {
+    let (sender, messages) = mpsc::channel();
+    thread::spawn(move || {
+        let mut socket = BufReader::new(socket);
+        while let Ok(message) = Message::read(&mut socket) {
+            if sender.send(message).is_err() {
+                break;
+            }
+        }
+    });
+    messages
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::uvc_camera::options::Faults;
+    use std::io::Read;
+
+    fn submit(number: u32, is_in: bool, endpoint: u32, length: u32, setup: [u8; 8], data: &[u8]) -> Vec<u8> {
+        let words = [1, number, 0, u32::from(is_in), endpoint, 0, length, 0, 0, 0];
+        [&words.map(u32::to_be_bytes).concat()[..], &setup, data].concat()
+    }
+
+    /// A host that speaks to a camera: what it answers to the last message.
+    struct Host(UnixStream);
+
+    impl Host {
+        fn new(faults: Faults) -> (Self, thread::JoinHandle<Result<End, String>>) {
+            let (host, camera) = UnixStream::pair().unwrap();
+            let served = thread::spawn(move || serve(Device::new("A".to_owned(), faults), camera));
+            (Self(host), served)
+        }
+
+        fn send(&mut self, message: &[u8]) {
+            self.0.write_all(message).unwrap();
+        }
+
+        /// Number, status and data of an answer.
+        fn answer(&mut self) -> (u32, i32, Vec<u8>) {
+            let mut head = [0; 48];
+            self.0.read_exact(&mut head).unwrap();
+            let word = |at: usize| u32::from_be_bytes(head[at..at + 4].try_into().unwrap());
+            let mut data = vec![0; if word(0) == 3 { word(24) as usize } else { 0 }];
+            if word(4) % 2 == 1 {
+                self.0.read_exact(&mut data).unwrap();
+            }
+            (word(4), word(20).cast_signed(), data)
+        }
+
+        /// Commits the smallest YUYV mode. Messages that send have even numbers here, those that ask odd ones.
+        fn commit(&mut self) {
+            let mut proposal = [0; 34];
+            proposal[2..4].copy_from_slice(&[1, 2]);
+            self.send(&submit(2, false, 0, 34, [0x21, 1, 0, 2, 1, 0, 34, 0], &proposal));
+            assert_eq!(self.answer().1, 0);
+        }
+    }
+
+    #[test]
+    fn transfers_of_the_stream_wait_for_their_frame_and_can_be_taken_back() {
+        let (mut host, served) = Host::new(Faults::default());
+        host.send(&submit(1, true, 1, 16384, [0; 8], &[]));
+        host.send(&submit(3, true, 0, 18, [0x80, 6, 0, 1, 0, 0, 18, 0], &[]));
+        let (number, status, data) = host.answer();
+        assert_eq!((number, status, data.len()), (3, 0, 18), "the stream does not hold up controls");
+        host.send(&[[2u32, 4, 0, 0, 0, 1].map(u32::to_be_bytes).concat(), vec![0; 24]].concat());
+        assert_eq!(host.answer().1, -104);
+        host.commit();
+        host.send(&submit(5, true, 1, 16384, [0; 8], &[]));
+        let (number, status, data) = host.answer();
+        assert_eq!((number, status, data.len(), data[1] & 0x80), (5, 0, 16384, 0x80));
+        drop(host);
+        assert!(matches!(served.join().unwrap(), Ok(End::Kernels)));
+    }
+
+    #[test]
+    fn a_request_that_it_does_not_know_is_a_stall_and_a_message_that_is_none_the_end() {
+        let (mut host, served) = Host::new(Faults::default());
+        host.send(&submit(1, true, 0, 8, [0xc0, 0x42, 0, 0, 0, 0, 8, 0], &[]));
+        assert_eq!(host.answer().1, -32);
+        host.send(&submit(3, true, 7, 8, [0; 8], &[]));
+        assert_eq!(host.answer().1, -32, "no such endpoint");
+        host.send(&[9; 48]);
+        assert!(matches!(served.join().unwrap(), Ok(End::Kernels)));
+    }
+
+    #[test]
+    fn it_is_unplugged_after_its_frames() {
+        let (mut host, served) = Host::new(Faults { unplug_after: 1, ..Faults::default() });
+        host.commit();
+        for number in [1, 3, 5, 7] {
+            host.send(&submit(number, true, 1, 16384, [0; 8], &[]));
+        }
+        assert!(matches!(served.join().unwrap(), Ok(End::Own)));
+    }
+}
