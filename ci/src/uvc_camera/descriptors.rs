@@ -56,7 +56,7 @@ pub(super) fn configuration() -> Vec<u8> {
         descriptor(4, &[&[number, 0, endpoints, VIDEO_CLASS, subclass, 0, name]])
     };
     let inside = [
-        descriptor(11, &[&[CONTROL_INTERFACE, 2, VIDEO_CLASS, 3, 0, 2]]),
+        descriptor(11, &[&[CONTROL_INTERFACE, 2, VIDEO_CLASS, 3, 0, 0]]),
         interface(CONTROL_INTERFACE, 0, 1, 2),
         control(),
         interface(STREAM_INTERFACE, 1, 2, 0),

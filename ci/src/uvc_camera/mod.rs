@@ -16,6 +16,7 @@ mod port;
 mod request;
 mod session;
 mod stream;
+mod transfers;
 mod usbip;
 
 pub use options::{Options, USAGE};

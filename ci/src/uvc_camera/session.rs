@@ -1,7 +1,6 @@
 //! The camera's life: plugged in, served, unplugged, plugged in again; and the command that runs beside it.
 
-use std::collections::VecDeque;
-use std::io::{BufReader, Write};
+use std::io::{self, BufReader, Write};
 use std::net::Shutdown;
 use std::os::unix::net::UnixStream;
 use std::process::{Command, ExitStatus};
@@ -11,7 +10,8 @@ use std::time::{Duration, Instant};
 
 use super::device::Device;
 use super::options::Options;
-use super::usbip::{self, Message, Transfer};
+use super::transfers::Transfers;
+use super::usbip::{self, Message};
 use super::{port, say};
 
 /// How long a port may take to be left, and a driver to bind. Long, because the kernel may run in an emulator.
@@ -78,14 +78,13 @@ fn serve(mut device: Device, mut socket: UnixStream) -> Result<End, String> {
     let reader =
         socket.try_clone().map_err(|error| format!("no second handle of the connection: {error}"))?;
     let messages = read_messages(reader);
-    // Transfers that wait for the stream's next bytes.
-    let mut waiting: VecDeque<Transfer> = VecDeque::new();
+    let mut transfers = Transfers::default();
     loop {
         let mut answers = Vec::new();
-        while let Some(transfer) = waiting.front() {
+        while let Some(transfer) = transfers.first() {
             let Some(payload) = device.payload(transfer.length, begun.elapsed())? else { break };
             answers.extend(usbip::done(transfer, &payload));
-            waiting.pop_front();
+            transfers.take_first();
             if device.is_to_go() {
                 break;
             }
@@ -97,13 +96,13 @@ fn serve(mut device: Device, mut socket: UnixStream) -> Result<End, String> {
             let _ = socket.shutdown(Shutdown::Both);
             return Ok(End::Own);
         }
-        let until = device.due().filter(|_| !waiting.is_empty());
+        let until = device.due().filter(|_| !transfers.is_empty());
         let message = match next(&messages, until.map(|due| due.saturating_sub(begun.elapsed()))) {
             Ok(message) => message,
             Err(RecvTimeoutError::Timeout) => continue,
             Err(RecvTimeoutError::Disconnected) => return Ok(End::Kernels),
         };
-        if let Some(answer) = answer(&mut device, &mut waiting, message, begun.elapsed())
+        if let Some(answer) = answer(&mut device, &mut transfers, message, begun.elapsed())
             && socket.write_all(&answer).is_err()
         {
             return Ok(End::Kernels);
@@ -121,27 +120,24 @@ fn next(messages: &Receiver<Message>, most: Option<Duration>) -> Result<Message,
 /// What is answered to a message at once; transfers of the stream wait.
 fn answer(
     device: &mut Device,
-    waiting: &mut VecDeque<Transfer>,
+    transfers: &mut Transfers,
     message: Message,
     now: Duration,
 ) -> Option<Vec<u8>> {
     const CONTROL_ENDPOINT: u32 = 0;
     const STREAM_ENDPOINT: u32 = 1;
     match message {
+        Message::Submit(transfer) if !transfers.arrives(transfer.number) => None,
         Message::Submit(transfer) if transfer.endpoint == CONTROL_ENDPOINT => {
             let data = device.control(transfer.setup, &transfer.data, now);
             Some(data.map_or_else(|| usbip::stalled(&transfer), |data| usbip::done(&transfer, &data)))
         }
         Message::Submit(transfer) if transfer.endpoint == STREAM_ENDPOINT && transfer.is_in => {
-            waiting.push_back(transfer);
+            transfers.wait(transfer);
             None
         }
         Message::Submit(transfer) => Some(usbip::stalled(&transfer)),
-        Message::Unlink { number, victim } => {
-            let place = waiting.iter().position(|transfer| transfer.number == victim);
-            let waited = place.and_then(|place| waiting.remove(place)).is_some();
-            Some(usbip::unlinked(number, waited))
-        }
+        Message::Unlink { number, victim } => Some(usbip::unlinked(number, transfers.take_back(victim))),
     }
 }
 
@@ -150,9 +146,19 @@ fn read_messages(socket: UnixStream) -> Receiver<Message> {
     let (sender, messages) = mpsc::channel();
     thread::spawn(move || {
         let mut socket = BufReader::new(socket);
-        while let Ok(message) = Message::read(&mut socket) {
-            if sender.send(message).is_err() {
-                break;
+        loop {
+            match Message::read(&mut socket) {
+                Ok(message) => {
+                    if sender.send(message).is_err() {
+                        break;
+                    }
+                }
+                Err(error) => {
+                    if error.kind() != io::ErrorKind::UnexpectedEof {
+                        say(&format!("reads no more from the kernel: {error}"));
+                    }
+                    break;
+                }
             }
         }
     });

@@ -109,6 +109,10 @@ impl Video for Node {
             .map(|fourcc| FormatEntry { fourcc: u32::from_le_bytes(fourcc), flags: 0 })
     }
 
+    fn format_on_bus(&self, _: u32, index: u32) -> nix::Result<FormatEntry> {
+        self.format_entry(index)
+    }
+
     fn size_entry(&self, _: u32, index: u32) -> nix::Result<SizeEntry> {
         entry(&self.call(Call::EnumerateSizes)?.model.sizes, index)
     }
