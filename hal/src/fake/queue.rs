@@ -129,6 +129,10 @@ impl Queue for Node {
     fn now(&self) -> Duration {
         self.device().now
     }
+
+    fn pause(&self, time: Duration) {
+        self.device().pass(time);
+    }
 }
 
 /// Where the kernel mounts procfs.

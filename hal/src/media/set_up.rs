@@ -155,7 +155,7 @@ fn explained(camera: &str, error: PipelineError) -> Error {
 
 #[cfg(test)]
 mod tests {
-    use super::super::{graph, listing};
+    use super::super::listing;
     use super::*;
     use crate::camera::{Camera, StreamRequest};
     use crate::error::ErrorKind;
@@ -184,7 +184,7 @@ mod tests {
         let kernel = FakeKernel::default();
         let sysfs = tempfile::tempdir().unwrap();
         for entity in &topology.entities {
-            let (kind, is_node) = (0x200, entity.function == graph::VIDEO_NODE);
+            let (kind, is_node) = (0x200, entity.function == VIDEO_NODE);
             let name = format!("{}{}", if is_node { "video" } else { "v4l-subdev" }, entity.id);
             let folder = sysfs.path().join(format!("dev/char/81:{}", entity.id));
             std::fs::create_dir_all(&folder).unwrap();

@@ -81,6 +81,13 @@ impl Fault {
     pub(super) fn verdict(self) -> Verdict {
         judge(self.operation, self.errno)
     }
+
+    /// How transfers end on a bus that the device has just left, as well as on one that is disturbed.
+    pub(super) fn may_be_leaving(self) -> bool {
+        let is_transfer =
+            matches!(self.errno, Errno::EIO | Errno::EPROTO | Errno::ESHUTDOWN | Errno::ETIMEDOUT);
+        is_transfer && self.operation != Operation::Wait
+    }
 }
 
 /// What to do about a refusal.
@@ -132,8 +139,9 @@ pub(super) fn judge(operation: Operation, errno: Errno) -> Verdict {
             Errno::EBUSY,
         ) => Verdict::Busy,
         (Op::SetSelection, Errno::ENOTTY | Errno::EINVAL) => Verdict::Lacking("it crops nothing"),
-        (Op::GetControls | Op::SetControls, Errno::EACCES) => {
-            Verdict::Lacking("the control can be read or written only, not both")
+        (Op::GetControls, Errno::EACCES) => Verdict::Lacking("a control of these can only be written"),
+        (Op::SetControls, Errno::EACCES) => {
+            Verdict::Lacking("a control of these can only be read, or its automatic is on and sets it")
         }
         (Op::RequestBuffers, Errno::ENOMEM) => {
             Verdict::Failed(" (not enough memory for the frames; choose a smaller size, or raise cma=)")

@@ -90,10 +90,7 @@ fn unplugged_before_the_stream_starts() {
         }
         assert!(since.elapsed() < SOON);
     };
-    println!("start: {error}");
-    while camera.modes().is_ok() {
-        assert!(since.elapsed() < SOON);
-    }
+    assert_eq!(error.kind(), ErrorKind::Gone, "{error}");
     assert_eq!(kind(camera.start()), ErrorKind::Gone);
     assert_eq!(kind(camera.controls()), ErrorKind::Gone);
     camera.stop().unwrap();
@@ -169,10 +166,6 @@ fn unplugged_while_buffers_are_made() {
     };
     println!("after {rounds} configurations: {error}");
     unplugged.join().unwrap();
-    // Whatever call met the unplugging, the next one knows.
-    while camera.configure(&StreamRequest { mode, held: 8 }).is_ok() {
-        assert!(since.elapsed() < SOON);
-    }
     assert_eq!(error.kind(), ErrorKind::Gone, "{error}");
     drop(camera);
     test.comes_back();

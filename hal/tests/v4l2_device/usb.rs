@@ -214,7 +214,10 @@ fn controls_of_the_usb_camera_change_its_picture_as_they_say() {
     assert_eq!(lumas(&mut camera, &config), [125, 113, 93, 80, 61, 48, 28, 16]);
     // The automatic chooses the exposure: it cannot be set meanwhile.
     let refused = camera.set_controls(&[(EXPOSURE, 312)]).unwrap_err();
-    println!("exposure while automatic: {refused}");
+    assert!(
+        refused.kind() == ErrorKind::Unsupported && refused.to_string().contains("automatic"),
+        "{refused}"
+    );
     camera.set_controls(&[(AUTO_EXPOSURE, 1)]).unwrap();
     camera.set_controls(&[(EXPOSURE, 312)]).unwrap();
     assert_eq!(lumas(&mut camera, &config), usual, "half the gain, twice the time");
@@ -225,23 +228,32 @@ fn controls_of_the_usb_camera_change_its_picture_as_they_say() {
 
 #[test]
 fn frames_that_arrive_bad_are_gaps_or_damage_as_the_driver_is_told() {
-    for (fault, count) in [("--err-every", 3), ("--short-every", 3), ("--empty-every", 3)] {
-        let Some(usb) = Plugged::new(&[fault, "3"]) else { return };
-        let mut camera = usb.device.open();
-        let mode = smallest_of(&camera, "yuyv");
-        camera.configure(&StreamRequest { mode, held: 1 }).unwrap();
-        camera.start().unwrap();
+    for fault in ["--err-every", "--short-every", "--empty-every"] {
+        let options = [fault, "3"];
+        let streaming = |usb: &Plugged| {
+            let mut camera = usb.device.open();
+            let mode = smallest_of(&camera, "yuyv");
+            camera.configure(&StreamRequest { mode, held: 1 }).unwrap();
+            camera.start().unwrap();
+            camera
+        };
+        let Some(usb) = Plugged::new(&options) else { return };
+        let mut camera = streaming(&usb);
         let numbers: Vec<u64> = (0..6).map(|_| frame(&mut camera).sequence()).collect();
         assert_eq!(numbers, [0, 1, 3, 4, 6, 7], "{fault}");
-        camera.stop().unwrap();
+        drop((camera, usb));
+        // The driver looks at this when a camera is plugged in.
         let _shown = BadFrames::shown();
-        camera.start().unwrap();
-        let outcomes: Vec<_> = (0..9).map(|_| camera.dequeue(PATIENCE).unwrap()).collect();
-        let damaged = outcomes.iter().filter(|outcome| matches!(outcome, Dequeued::Damaged { .. })).count();
-        println!("{fault}: {damaged} of 9 damaged");
+        let Some(usb) = Plugged::new(&options) else { return };
+        let mut camera = streaming(&usb);
+        let is_damaged = |outcome| match outcome {
+            Dequeued::Frame(_) => false,
+            Dequeued::Damaged { .. } => true,
+            other => panic!("{fault}: {other:?}"),
+        };
+        let damaged = (0..9).filter(|_| is_damaged(camera.dequeue(PATIENCE).unwrap())).count();
         // A frame without any bytes never gets a buffer, whatever the driver is told.
-        assert_eq!(damaged, if fault == "--empty-every" { 0 } else { count }, "{fault}: {outcomes:?}");
-        assert!(outcomes.iter().all(|it| matches!(it, Dequeued::Frame(_) | Dequeued::Damaged { .. })));
+        assert_eq!(damaged, if fault == "--empty-every" { 0 } else { 3 }, "{fault}");
     }
 }
 
@@ -266,7 +278,7 @@ fn a_usb_camera_that_falls_silent_is_stalled_in_bounded_time() {
     }
     let begun = Instant::now();
     let error = loop {
-        match camera.dequeue(PATIENCE) {
+        match camera.dequeue(Duration::from_millis(200)) {
             // It was restarted once, which helps others.
             Ok(Dequeued::Damaged { .. } | Dequeued::Timeout) => {}
             Ok(other) => panic!("{other:?}"),
