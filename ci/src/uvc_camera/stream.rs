@@ -14,7 +14,8 @@ mod header {
     pub(super) const TIME: u8 = 0x04;
     pub(super) const ERROR: u8 = 0x40;
     pub(super) const END_OF_HEADER: u8 = 0x80;
-    /// Its own two bytes and the presentation time.
+    /// Its own two bytes and the presentation time. Source clocks are left out: they count the host's frames, and the
+    /// virtual host controller does not count any.
     pub(super) const LENGTH: u8 = 6;
 }
 

@@ -268,6 +268,14 @@ mod tests {
     }
 
     #[test]
+    fn a_control_that_an_automatic_holds_is_told_as_such() {
+        let text = error("camera", Operation::SetControls, Errno::EACCES).to_string();
+        assert!(text.contains("automatic"), "{text}");
+        let text = error("camera", Operation::GetControls, Errno::EACCES).to_string();
+        assert!(text.contains("only be written"), "{text}");
+    }
+
+    #[test]
     fn messages_name_camera_call_and_cure() {
         let text = error("/dev/video3", Operation::StreamOn, Errno::EPIPE).to_string();
         assert!(
