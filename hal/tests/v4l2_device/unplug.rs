@@ -151,6 +151,7 @@ fn unplugged_while_buffers_are_made() {
     let Some(test) = Unplugging::new() else { return };
     let mut camera = test.usb.device.open();
     let mode = smallest(&camera);
+    camera.configure(&StreamRequest { mode, held: 8 }).unwrap();
     let unplugged = thread::spawn(|| {
         thread::sleep(Duration::from_millis(30));
         unplug();
