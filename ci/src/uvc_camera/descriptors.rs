@@ -57,7 +57,7 @@ pub(super) fn configuration() -> Vec<u8> {
     };
     let inside = [
         descriptor(11, &[&[CONTROL_INTERFACE, 2, VIDEO_CLASS, 3, 0, 0]]),
-        interface(CONTROL_INTERFACE, 0, 1, 2),
+        interface(CONTROL_INTERFACE, 0, 1, 0),
         control(),
         interface(STREAM_INTERFACE, 1, 2, 0),
         stream(),

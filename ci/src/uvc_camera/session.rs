@@ -10,8 +10,8 @@ use std::time::{Duration, Instant};
 
 use super::device::Device;
 use super::options::Options;
-use super::transfers::Transfers;
-use super::usbip::{self, Message};
+use super::transfers::{TakingBack, Transfers};
+use super::usbip::{self, Message, Transfer};
 use super::{port, say};
 
 /// How long a port may take to be left, and a driver to bind. Long, because the kernel may run in an emulator.
@@ -102,9 +102,8 @@ fn serve(mut device: Device, mut socket: UnixStream) -> Result<End, String> {
             Err(RecvTimeoutError::Timeout) => continue,
             Err(RecvTimeoutError::Disconnected) => return Ok(End::Kernels),
         };
-        if let Some(answer) = answer(&mut device, &mut transfers, message, begun.elapsed())
-            && socket.write_all(&answer).is_err()
-        {
+        let answer = answer(&mut device, &mut transfers, message, begun.elapsed());
+        if socket.write_all(&answer).is_err() {
             return Ok(End::Kernels);
         }
     }
@@ -117,27 +116,44 @@ fn next(messages: &Receiver<Message>, most: Option<Duration>) -> Result<Message,
     }
 }
 
-/// What is answered to a message at once; transfers of the stream wait.
-fn answer(
+/// What is answered to a message at once, which may be nothing; transfers of the stream wait.
+fn answer(device: &mut Device, transfers: &mut Transfers, message: Message, now: Duration) -> Vec<u8> {
+    match message {
+        Message::Submit(transfer) => {
+            let (is_wanted, due) = transfers.arrives(transfer.number);
+            let mut answer: Vec<u8> =
+                due.into_iter().flat_map(|number| usbip::unlinked(number, true)).collect();
+            if is_wanted {
+                answer.extend(answer_transfer(device, transfers, transfer, now));
+            }
+            answer
+        }
+        Message::Unlink { number, victim } => match transfers.take_back(victim, number) {
+            TakingBack::Done => usbip::unlinked(number, true),
+            TakingBack::Late => usbip::unlinked(number, false),
+            TakingBack::Early => Vec::new(),
+        },
+    }
+}
+
+fn answer_transfer(
     device: &mut Device,
     transfers: &mut Transfers,
-    message: Message,
+    transfer: Transfer,
     now: Duration,
-) -> Option<Vec<u8>> {
+) -> Vec<u8> {
     const CONTROL_ENDPOINT: u32 = 0;
     const STREAM_ENDPOINT: u32 = 1;
-    match message {
-        Message::Submit(transfer) if !transfers.arrives(transfer.number) => None,
-        Message::Submit(transfer) if transfer.endpoint == CONTROL_ENDPOINT => {
-            let data = device.control(transfer.setup, &transfer.data, now);
-            Some(data.map_or_else(|| usbip::stalled(&transfer), |data| usbip::done(&transfer, &data)))
-        }
-        Message::Submit(transfer) if transfer.endpoint == STREAM_ENDPOINT && transfer.is_in => {
+    match (transfer.endpoint, transfer.is_in) {
+        (CONTROL_ENDPOINT, _) => match device.control(transfer.setup, &transfer.data, now) {
+            Some(data) => usbip::done(&transfer, &data),
+            None => usbip::stalled(&transfer),
+        },
+        (STREAM_ENDPOINT, true) => {
             transfers.wait(transfer);
-            None
+            Vec::new()
         }
-        Message::Submit(transfer) => Some(usbip::stalled(&transfer)),
-        Message::Unlink { number, victim } => Some(usbip::unlinked(number, transfers.take_back(victim))),
+        _ => usbip::stalled(&transfer),
     }
 }
 
@@ -226,6 +242,19 @@ mod tests {
         assert_eq!((number, status, data.len(), data[1] & 0x80), (5, 0, 16384, 0x80));
         drop(host);
         assert!(matches!(served.join().unwrap(), Ok(End::Kernels)));
+    }
+
+    #[test]
+    fn a_taking_back_before_its_transfer_is_answered_once_and_the_transfer_never() {
+        let (mut host, _served) = Host::new(Faults::default());
+        host.commit();
+        // The kernel's other queue was faster: 11 is taken back by 12 before it comes.
+        host.send(&[[2u32, 12, 0, 0, 0, 11].map(u32::to_be_bytes).concat(), vec![0; 24]].concat());
+        host.send(&submit(11, true, 1, 16384, [0; 8], &[]));
+        assert_eq!(host.answer(), (12, -104, vec![]));
+        host.send(&submit(13, true, 1, 16384, [0; 8], &[]));
+        let (number, status, data) = host.answer();
+        assert_eq!((number, status, data.len()), (13, 0, 16384), "the frame goes to the next transfer");
     }
 
     #[test]
