@@ -2,11 +2,13 @@
 //! files are named, what the tree may say, and under which licences its dependencies come.
 //!
 //! Every check is a pure function from a [`Tree`] to [`Finding`]s; reading the tree and asking cargo are the only effects.
+//! Beside them, the test bed's USB camera ([`uvc_camera`]).
 #![forbid(unsafe_code)]
 
 pub mod checks;
 mod rust_text;
 mod tree;
+pub mod uvc_camera;
 
 pub use tree::{SourceFile, Tree};
 

@@ -288,6 +288,10 @@ impl Queue for MutantNode {
     fn now(&self) -> Duration {
         self.node.now()
     }
+
+    fn pause(&self, time: Duration) {
+        self.node.pause(time);
+    }
 }
 
 impl Video for MutantNode {
@@ -305,6 +309,10 @@ impl Video for MutantNode {
 
     fn format_entry(&self, index: u32) -> nix::Result<FormatEntry> {
         answer!(self, format_entry(index), self.node.format_entry(index))
+    }
+
+    fn format_on_bus(&self, code: u32, index: u32) -> nix::Result<FormatEntry> {
+        self.node.format_on_bus(code, index)
     }
 
     fn size_entry(&self, fourcc: u32, index: u32) -> nix::Result<SizeEntry> {

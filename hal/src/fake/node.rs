@@ -77,6 +77,10 @@ impl Video for Node {
             .map(|fourcc| FormatEntry { fourcc: u32::from_le_bytes(fourcc), flags: 0 })
     }
 
+    fn format_on_bus(&self, _: u32, index: u32) -> nix::Result<FormatEntry> {
+        self.format_entry(index)
+    }
+
     fn size_entry(&self, fourcc: u32, index: u32) -> nix::Result<SizeEntry> {
         let device = self.call(Call::EnumerateSizes)?;
         has(&device, fourcc)?;

@@ -203,6 +203,10 @@ impl Queue for Node {
     fn now(&self) -> Duration {
         self.device().now
     }
+
+    fn pause(&self, time: Duration) {
+        self.device().pass(time);
+    }
 }
 
 /// The fake kernel cannot see who maps a memfd: it counts the descriptors of this process that lead to it.

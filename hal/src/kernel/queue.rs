@@ -236,4 +236,7 @@ pub trait Queue {
 
     /// CLOCK_MONOTONIC, by which [`Queue::wait`] measures.
     fn now(&self) -> Duration;
+
+    /// Lets this time of that clock pass.
+    fn pause(&self, time: Duration);
 }

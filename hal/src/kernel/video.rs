@@ -196,6 +196,13 @@ pub trait Video: Queue + Debug + Send {
     /// The kernel's errno; `EINVAL` behind the last.
     fn format_entry(&self, index: u32) -> nix::Result<FormatEntry>;
 
+    /// The `index`th pixel format that pictures of this format on the bus (`MEDIA_BUS_FMT_*`) can become; drivers that do
+    /// not know of buses (without `V4L2_CAP_IO_MC`) list all.
+    ///
+    /// # Errors
+    /// The kernel's errno; `EINVAL` behind the last.
+    fn format_on_bus(&self, code: u32, index: u32) -> nix::Result<FormatEntry>;
+
     /// The `index`th size of a pixel format.
     ///
     /// # Errors

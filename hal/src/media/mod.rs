@@ -1,9 +1,10 @@
 //! Cameras that are several devices: a sensor, and the parts that its pictures pass on their way to a capture node.
 //! <https://docs.kernel.org/userspace-api/media/mediactl/media-controller-model.html>
 //!
-//! Owns: the graph and its text form ([`graph`], [`listing`]), the way through it ([`path`]), the formats along that way
+//! Owns: the graph and its text form ([`graph`], [`listing`]), the way through it ([`path`]) and off it ([`branch`]), the formats along that way
 //! ([`pipeline`]), all of it for a board's wish ([`set_up`]). Never: capturing, which is the capture node's ([`crate::v4l2`]).
 
+pub mod branch;
 pub mod graph;
 pub mod listing;
 pub mod path;

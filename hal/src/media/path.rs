@@ -102,7 +102,7 @@ mod tests {
         way: &'static [&'static str],
     }
 
-    const BOARDS: [Board; 8] = [
+    const BOARDS: [Board; 9] = [
         Board {
             name: "rkisp1",
             graph: include_str!("graphs/rkisp1.txt"),
@@ -161,6 +161,12 @@ mod tests {
                 "30102000.ticsi2rx",
                 "30102000.ticsi2rx context 0",
             ],
+        },
+        Board {
+            name: "vimc",
+            graph: include_str!("graphs/vimc.txt"),
+            allowed: &["Debayer A", "Scaler", "RGB/YUV Capture"],
+            way: &["Sensor A", "Debayer A", "Scaler", "RGB/YUV Capture"],
         },
     ];
 

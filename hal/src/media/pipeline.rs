@@ -5,6 +5,7 @@
 
 use std::fmt;
 
+use super::branch::Branches;
 use super::graph::Graph;
 use super::path::Path;
 use crate::kernel::{BusFormat, Media, Subdevice};
@@ -68,11 +69,12 @@ pub enum PipelineError {
     Mismatch(Mismatch),
 }
 
-/// Switches the links of a way on, and others off that lead into the same pads.
+/// Switches the links of a way on, and others off that lead into the same pads or off the way. A branch that cannot be
+/// switched off now, since another camera streams through it, stays.
 ///
 /// # Errors
 /// [`PipelineError::Refused`].
-pub fn link(graph: &Graph, media: &dyn Media, path: &Path) -> Result<(), PipelineError> {
+pub fn link(graph: &Graph, media: &dyn Media, path: &Path, branches: &Branches) -> Result<(), PipelineError> {
     let refused = |pad, errno| PipelineError::Refused {
         pad: graph.pad_name(pad),
         operation: "MEDIA_IOC_SETUP_LINK",
@@ -86,6 +88,9 @@ pub fn link(graph: &Graph, media: &dyn Media, path: &Path) -> Result<(), Pipelin
         if !wanted.is_enabled() {
             media.set_link(wanted, true).map_err(|errno| refused(wanted.source, errno))?;
         }
+    }
+    for branch in &branches.loose {
+        let _ = media.set_link(branch, false);
     }
     Ok(())
 }
@@ -128,14 +133,15 @@ pub fn propagate<'a>(
     Ok(format)
 }
 
-/// The first link of a way whose ends differ: what an `EPIPE` from `VIDIOC_STREAMON` means. `None` when all match, or
+/// The first link of a way or its fixed branches whose ends differ: what an `EPIPE` from `VIDIOC_STREAMON` means. `None` when all match, or
 /// where formats cannot be read.
 pub fn explain<'a>(
     graph: &Graph,
     path: &Path,
+    branches: &Branches,
     open: impl Fn(u32) -> Option<&'a dyn Subdevice>,
 ) -> Option<Mismatch> {
-    path.links.iter().find_map(|link| {
+    path.links.iter().chain(&branches.fixed).find_map(|link| {
         let source = open(link.source.0)?.format(link.source.1, 0).ok()?;
         let sink = open(link.sink.0)?.format(link.sink.1, 0).ok()?;
         let named = |pad, format| (graph.pad_name(pad), format);
@@ -145,7 +151,7 @@ pub fn explain<'a>(
 }
 
 /// What the kernel compares (`v4l2_subdev_link_validate_default`), except that a sink without interlacing takes any field.
-fn fits(source: &BusFormat, sink: &BusFormat) -> bool {
+pub(super) fn fits(source: &BusFormat, sink: &BusFormat) -> bool {
     /// `V4L2_FIELD_NONE`.
     const PROGRESSIVE: u32 = 1;
     let fields = sink.field <= PROGRESSIVE || source.field == sink.field;

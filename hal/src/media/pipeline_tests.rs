@@ -72,7 +72,7 @@ fn the_sensors_format_is_handed_on_to_the_end() {
     let parts = parts(&path, |_| Part::default());
     let end = propagate(&graph, &path, format(RGGB10, 640), opened(&parts)).unwrap();
     assert_eq!(end, format(RGGB10, 640));
-    assert_eq!(explain(&graph, &path, opened(&parts)), None);
+    assert_eq!(explain(&graph, &path, &Branches::default(), opened(&parts)), None);
 }
 
 #[test]
@@ -93,7 +93,7 @@ fn pads_that_do_not_match_are_named_with_both_formats() {
     let told = r#""rkisp1_csi":1 gives 0x300f 640x480, and "rkisp1_isp":0 takes 0x300f 800x480"#;
     assert!(error.contains(told), "{error}");
     // The same is what an EPIPE of the whole pipeline means.
-    assert_eq!(explain(&graph, &path, opened(&parts)).unwrap().to_string(), told);
+    assert_eq!(explain(&graph, &path, &Branches::default(), opened(&parts)).unwrap().to_string(), told);
 }
 
 #[test]
@@ -105,9 +105,9 @@ fn links_of_the_way_are_switched_on_and_rivals_off() {
     let graph = listing::parse(text).unwrap();
     let path = find(&graph, 1, &[], |entity| entity.function == VIDEO_NODE).unwrap();
     let mut media = Switches { graph: graph.clone(), ..Switches::default() };
-    link(&graph, &media, &path).unwrap();
+    link(&graph, &media, &path, &Branches::default()).unwrap();
     assert_eq!(*media.made.borrow(), [("\"b\":0".to_owned(), false), ("\"a\":0".to_owned(), true)]);
     media.refuse = true;
-    let error = link(&graph, &media, &path).unwrap_err().to_string();
+    let error = link(&graph, &media, &path, &Branches::default()).unwrap_err().to_string();
     assert!(error.contains("MEDIA_IOC_SETUP_LINK on \"b\":0 failed: EBUSY"), "{error}");
 }

@@ -6,7 +6,8 @@ use std::path::{Path, PathBuf};
 use nix::errno::Errno;
 use v4l2r::bindings;
 
-use super::graph::Graph;
+use super::branch::{self, Branches};
+use super::graph::{Graph, VIDEO_NODE};
 use super::path::{self, matches};
 use super::pipeline::{self, PipelineError};
 use crate::discovery;
@@ -29,6 +30,7 @@ pub struct Wish<'a> {
 pub struct Pipeline {
     graph: Graph,
     path: path::Path,
+    branches: Branches,
     parts: HashMap<u32, Box<dyn Subdevice>>,
     capture: PathBuf,
     format: BusFormat,
@@ -36,7 +38,7 @@ pub struct Pipeline {
 
 impl Pipeline {
     /// Finds the way from the sensor to a node that captures pictures, links it, and hands the sensor's format on along
-    /// it. `sysfs` leads from device numbers to files (usually [`discovery::SYSFS`]). Does not block.
+    /// it, and to what hangs on it for good. Other links off it are switched off. `sysfs` leads from device numbers to files (usually [`discovery::SYSFS`]). Does not block.
     ///
     /// # Errors
     /// [`Error::NotFound`] without such a media device, sensor or way; [`Error::Unsupported`] when two parts have no
@@ -70,17 +72,30 @@ impl Pipeline {
         let Some(capture) = file(path.capture()) else {
             return Err(missing("its capture node has no device file".to_owned()));
         };
-        pipeline::link(&graph, &*device, &path).map_err(|error| explained(&camera, error))?;
-        let parts = pipeline::steps(&path)
-            .iter()
-            .filter_map(|step| Some((step.entity, file(step.entity)?)))
-            .filter(|(entity, _)| *entity != path.capture())
+        let branches = branch::branches(&graph, &path);
+        pipeline::link(&graph, &*device, &path, &branches).map_err(|error| explained(&camera, error))?;
+        let way = pipeline::steps(&path).into_iter().map(|step| step.entity);
+        let is_node = |entity| graph.entity(entity).is_some_and(|entity| entity.function == VIDEO_NODE);
+        let parts = way
+            .chain(branches.fixed.iter().map(|link| link.sink.0))
+            .filter(|entity| *entity != path.capture() && !is_node(*entity))
+            .filter_map(|entity| Some((entity, file(entity)?)))
             .map(|(entity, node)| Ok((entity, kernel.subdevice(&node)?)))
             .collect::<nix::Result<HashMap<_, _>>>()
             .map_err(refused("open of a sub-device"))?;
         let format = pipeline::propagate(&graph, &path, wish.format, |entity| part(&parts, entity))
             .map_err(|error| explained(&camera, error))?;
-        Ok(Self { graph, path, parts, capture, format })
+        for link in &branches.fixed {
+            let Some(source) = part(&parts, link.source.0) else { continue };
+            if let Some(sink) = part(&parts, link.sink.0) {
+                branch::settle(&graph, link, source, sink);
+            } else if let (Ok(given), Some(node)) = (source.format(link.source.1, 0), file(link.sink.0))
+                && let Ok(node) = kernel.video(&node)
+            {
+                branch::settle_node(given, &*node);
+            }
+        }
+        Ok(Self { graph, path, branches, parts, capture, format })
     }
 
     /// The node to open as a camera.
@@ -103,7 +118,9 @@ impl Pipeline {
     pub fn explain(&self, error: Error) -> Error {
         match error {
             Error::System { camera, operation, errno: Errno::EPIPE, detail } => {
-                let found = pipeline::explain(&self.graph, &self.path, |entity| part(&self.parts, entity));
+                let found = pipeline::explain(&self.graph, &self.path, &self.branches, |entity| {
+                    part(&self.parts, entity)
+                });
                 let detail = found.map_or(detail, |mismatch| format!(" ({mismatch})"));
                 Error::System { camera, operation, errno: Errno::EPIPE, detail }
             }
@@ -138,7 +155,7 @@ fn explained(camera: &str, error: PipelineError) -> Error {
 
 #[cfg(test)]
 mod tests {
-    use super::super::{graph, listing};
+    use super::super::listing;
     use super::*;
     use crate::camera::{Camera, StreamRequest};
     use crate::error::ErrorKind;
@@ -156,21 +173,25 @@ mod tests {
         Wish { sensor: "ov4689 *", allowed: &["rkisp1*"], format: format(64) }
     }
 
-    /// A board with the graph of rkisp1, whose files are numbered as its entities are.
     fn board() -> (FakeKernel, tempfile::TempDir) {
-        let listed = listing::parse(include_str!("graphs/rkisp1.txt")).unwrap();
+        board_with(include_str!("graphs/rkisp1.txt"))
+    }
+
+    /// A board with this graph, whose files are numbered as its entities are.
+    fn board_with(graph: &str) -> (FakeKernel, tempfile::TempDir) {
+        let listed = listing::parse(graph).unwrap();
         let mut topology = listed.topology().clone();
         let kernel = FakeKernel::default();
         let sysfs = tempfile::tempdir().unwrap();
         for entity in &topology.entities {
-            let (kind, is_node) = (0x200, entity.function == graph::VIDEO_NODE);
+            let (kind, is_node) = (0x200, entity.function == VIDEO_NODE);
             let name = format!("{}{}", if is_node { "video" } else { "v4l-subdev" }, entity.id);
             let folder = sysfs.path().join(format!("dev/char/81:{}", entity.id));
             std::fs::create_dir_all(&folder).unwrap();
             std::fs::write(folder.join("uevent"), format!("MAJOR=81\nDEVNAME={name}\n")).unwrap();
             topology.interfaces.push(Interface { entity: entity.id, kind, major: 81, minor: entity.id });
             let file = format!("/dev/{name}");
-            if entity.name.ends_with("path") && is_node {
+            if (entity.name.ends_with("path") || entity.name.contains("Capture")) && is_node {
                 kernel.plug(file, Model::raw());
             } else if is_node {
                 let mut model = Model::raw();
@@ -220,6 +241,27 @@ mod tests {
         let told =
             "\"rkisp1_isp\":2 gives 0x300f 64x48, and \"rkisp1_resizer_mainpath\":0 takes 0x300f 32x48";
         assert!(text.contains("VIDIOC_STREAMON") && text.contains(told), "{text}");
+    }
+
+    #[test]
+    fn what_hangs_on_the_way_fits_or_is_switched_off() {
+        let (kernel, sysfs) = board_with(include_str!("graphs/vimc.txt"));
+        let links = || kernel.media(Path::new(MEDIA)).unwrap().topology().unwrap().links;
+        let scaler_is_fed = || links().iter().any(|link| link.sink == (21, 0) && link.is_enabled());
+        let raw = Wish { sensor: "Sensor A", allowed: &[], format: format(64) };
+        let pipeline = set_up(&kernel, sysfs.path(), &raw).unwrap();
+        assert_eq!(pipeline.names(), ["Sensor A", "Raw Capture 0"]);
+        // The debayer cannot be cut off from the sensor, and the scaler can be from the debayer.
+        let debayer = kernel.subdevice(Path::new("/dev/v4l-subdev5")).unwrap();
+        assert_eq!(debayer.format(0, 0), Ok(format(64)));
+        assert!(!scaler_is_fed());
+        let allowed = &["Debayer A", "Scaler", "RGB/YUV Capture"];
+        let developed = Wish { allowed, format: BusFormat { height: 24, ..format(32) }, ..raw };
+        let pipeline = set_up(&kernel, sysfs.path(), &developed).unwrap();
+        assert_eq!(pipeline.capture(), Path::new("/dev/video24"));
+        assert!(scaler_is_fed());
+        // The node at the end of the branch takes what the sensor gives.
+        assert_eq!(kernel.video(Path::new("/dev/video11")).unwrap().format().unwrap().width, 32);
     }
 
     #[test]

@@ -12,6 +12,8 @@ pub(crate) mod descriptor;
 pub(crate) mod dma_buf;
 pub(crate) mod media;
 pub(crate) mod subdevice;
+#[cfg(test)]
+pub(crate) mod vgem;
 pub(crate) mod video;
 
 use std::os::fd::{AsRawFd, BorrowedFd};

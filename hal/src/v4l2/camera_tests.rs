@@ -237,6 +237,21 @@ fn a_call_that_is_always_refused_is_an_error_that_names_camera_and_call() {
 }
 
 #[test]
+fn a_camera_that_answers_nothing_before_the_kernel_says_that_it_went_is_gone() {
+    for call in [Call::SetFormat, Call::StreamOn, Call::RequestBuffers] {
+        let (_kernel, fake, mut camera) = plugged(Model::usb());
+        fake.refuse(call, Errno::EIO, Times::Always);
+        fake.refuse(Call::QueryCapabilities, Errno::ENODEV, Times::Always);
+        let error = photograph(&mut camera).map(|_| ()).unwrap_err();
+        assert_eq!(error.kind(), ErrorKind::Gone, "{call:?}: {error}");
+    }
+    // One that stays keeps its error, in bounded time of the device's clock.
+    let (_kernel, fake, mut camera) = plugged(Model::usb());
+    fake.refuse(Call::SetFormat, Errno::EIO, Times::Always);
+    assert_eq!(photograph(&mut camera).map(|_| ()).unwrap_err().kind(), ErrorKind::System);
+}
+
+#[test]
 fn a_camera_that_goes_is_gone_wherever_it_is_noticed() {
     for call in CALLS {
         let (_kernel, fake, mut camera) = plugged(Model::raw());
@@ -438,7 +453,9 @@ fn a_crop_stays_inside_of_the_sensor() {
 #[test]
 fn events_are_asked_for_where_the_device_has_them() {
     let (_kernel, _fake, mut camera) = plugged(Model::raw());
-    assert!(camera.watch(Watch::Control(1)).unwrap());
+    let gain = camera.controls().unwrap()[0].id;
+    assert!(camera.watch(Watch::Control(gain)).unwrap());
+    assert!(!camera.watch(Watch::Control(1)).unwrap(), "it has no such control");
     assert!(!camera.watch(Watch::FrameSync).unwrap());
 }
 

@@ -194,7 +194,27 @@ impl V4l2Camera {
     }
 
     fn error(&self, fault: Fault) -> Error {
+        if fault.may_be_leaving() && self.is_leaving() {
+            return Error::Gone { camera: self.name() };
+        }
         policy::error(&self.name(), fault.operation, fault.errno)
+    }
+
+    /// Whether the device goes away now: one that was unplugged answers nothing for a moment, until the kernel has
+    /// noticed and says so.
+    fn is_leaving(&self) -> bool {
+        const MOMENT: Duration = Duration::from_millis(500);
+        const PAUSE: Duration = Duration::from_millis(20);
+        let end = self.node.now().saturating_add(MOMENT);
+        loop {
+            if self.node.identity().is_err_and(|errno| errno == nix::errno::Errno::ENODEV) {
+                return true;
+            }
+            if self.node.now() >= end {
+                return false;
+            }
+            self.node.pause(PAUSE);
+        }
     }
 
     fn failed(&self, operation: Operation, errno: nix::errno::Errno) -> Error {

@@ -87,6 +87,13 @@ impl Fault {
     pub(super) fn verdict(self) -> Verdict {
         judge(self.operation, self.errno)
     }
+
+    /// How transfers end on a bus that the device has just left, as well as on one that is disturbed.
+    pub(super) fn may_be_leaving(self) -> bool {
+        let is_transfer =
+            matches!(self.errno, Errno::EIO | Errno::EPROTO | Errno::ESHUTDOWN | Errno::ETIMEDOUT);
+        is_transfer && self.operation != Operation::Wait
+    }
 }
 
 /// What to do about a refusal.
@@ -138,8 +145,9 @@ pub(super) fn judge(operation: Operation, errno: Errno) -> Verdict {
             Errno::EBUSY,
         ) => Verdict::Busy,
         (Op::SetSelection, Errno::ENOTTY | Errno::EINVAL) => Verdict::Lacking("it crops nothing"),
-        (Op::GetControls | Op::SetControls, Errno::EACCES) => {
-            Verdict::Lacking("the control can be read or written only, not both")
+        (Op::GetControls, Errno::EACCES) => Verdict::Lacking("a control of these can only be written"),
+        (Op::SetControls, Errno::EACCES) => {
+            Verdict::Lacking("a control of these can only be read, or its automatic is on and sets it")
         }
         (Op::RequestBuffers, Errno::ENOMEM) => {
             Verdict::Failed(" (not enough memory for the frames; choose a smaller size, or raise cma=)")
@@ -290,6 +298,14 @@ mod tests {
         {
             assert!(!opens_soon(errno), "{errno}");
         }
+    }
+
+    #[test]
+    fn a_control_that_an_automatic_holds_is_told_as_such() {
+        let text = error("camera", Operation::SetControls, Errno::EACCES).to_string();
+        assert!(text.contains("automatic"), "{text}");
+        let text = error("camera", Operation::GetControls, Errno::EACCES).to_string();
+        assert!(text.contains("only be written"), "{text}");
     }
 
     #[test]

@@ -134,6 +134,8 @@ impl Queue for Script {
         START.get_or_init(Instant::now).elapsed()
     }
 
+    fn pause(&self, _: Duration) {}
+
     fn stream_on(&self) -> nix::Result<()> {
         let mut inner = self.inner.borrow_mut();
         if let Some(errno) = inner.refuse_on.pop_front() {

@@ -5,14 +5,21 @@
 //! modprobe vivid n_devs=2 multiplanar=1,2 num_inputs=1,1 input_types=0,0
 //! LATENT_TEST_VIDEO=/dev/video0 ./v4l2_device --test-threads=1 --nocapture
 //! ```
+//!
+//! `LATENT_TEST_FORMAT` (`yuyv`, `nv12`, `jpeg`) chooses what the tests stream that need one mode; `LATENT_TEST_MEDIA` names
+//! the media device behind a camera of several parts, which is then set up for each mode; `LATENT_TEST_UVC` names the
+//! program of the test bed's USB camera, which the tests in [`usb`] and [`unplug`] plug in themselves.
 // The helpers of the tests fail as tests do.
 #![allow(clippy::unwrap_used, clippy::panic, clippy::print_stdout)]
 
 mod beside;
 mod memory;
 mod pictures;
+mod pipeline;
 mod planes;
 mod settings;
+mod unplug;
+mod usb;
 
 use std::collections::HashSet;
 use std::fs::{File, OpenOptions};
@@ -105,14 +112,25 @@ fn modes(camera: &dyn Camera) -> (Vec<Mode>, Vec<Mode>) {
     camera.modes().unwrap().into_iter().partition(|mode| mode.format.raw().is_some())
 }
 
-/// The smallest mode of a camera, raw where it has raw ones.
+/// The smallest mode of a camera, raw where it has raw ones, or of the format that is wanted.
 fn smallest(camera: &dyn Camera) -> Mode {
     let (raw, developed) = modes(camera);
-    *raw.last().or(developed.last()).unwrap()
+    match std::env::var("LATENT_TEST_FORMAT") {
+        Ok(name) => smallest_of(camera, &name),
+        Err(_) => *raw.last().or(developed.last()).unwrap(),
+    }
+}
+
+/// The smallest mode of a format by its name.
+fn smallest_of(camera: &dyn Camera, name: &str) -> Mode {
+    let modes = camera.modes().unwrap();
+    let fits = |mode: &&Mode| format!("{:?}", mode.format).to_lowercase().contains(name);
+    *modes.iter().rfind(fits).unwrap_or_else(|| panic!("no format named {name}: {modes:?}"))
 }
 
 fn configured(camera: &mut dyn Camera, held: u32) -> StreamConfig {
     let mode = smallest(camera);
+    pipeline::set_up_for(&mode);
     camera.configure(&StreamRequest { mode, held }).unwrap()
 }
 
@@ -171,6 +189,7 @@ fn every_format_streams() {
     let modes = camera.modes().unwrap();
     let mut seen = HashSet::new();
     for mode in modes.iter().rev().filter(|mode| seen.insert(mode.format)) {
+        pipeline::set_up_for(mode);
         let config = camera.configure(&StreamRequest { mode: *mode, held: 1 }).unwrap();
         assert_eq!((config.format, config.width, config.height), (mode.format, mode.width, mode.height));
         assert!(config.held >= 1 && config.slots > config.held, "{config:?}");

@@ -163,6 +163,10 @@ impl Queue for Node {
     fn now(&self) -> Duration {
         clock_gettime(ClockId::CLOCK_MONOTONIC).map_or(Duration::ZERO, Duration::from)
     }
+
+    fn pause(&self, time: Duration) {
+        std::thread::sleep(time);
+    }
 }
 
 fn code(memory: Memory) -> u32 {

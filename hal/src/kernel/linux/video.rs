@@ -105,6 +105,12 @@ impl Video for Node {
         Ok(FormatEntry { fourcc: found.pixelformat, flags: found.flags })
     }
 
+    fn format_on_bus(&self, code: u32, index: u32) -> nix::Result<FormatEntry> {
+        let mut found = v4l2_fmtdesc { index, type_: self.queue, mbus_code: code, ..Default::default() };
+        raw::enum_format(self.file.as_fd(), &mut found)?;
+        Ok(FormatEntry { fourcc: found.pixelformat, flags: found.flags })
+    }
+
     fn size_entry(&self, fourcc: u32, index: u32) -> nix::Result<SizeEntry> {
         let mut found = v4l2_frmsizeenum { index, pixel_format: fourcc, ..Default::default() };
         raw::enum_size(self.file.as_fd(), &mut found)?;
