@@ -18,7 +18,7 @@ use crate::picture::Picture;
 use crate::sharpen;
 use crate::simd::rgb8::{self, Store};
 use crate::simd::{Simd, kernels};
-use crate::tier::{Halves, Interpolator, Method, Tier};
+use crate::tier::{Halves, Tier, Windowed};
 use crate::{Error, RawGeometry, RawView, Rendering, unpack};
 
 /// What the fused path does beside developing.
@@ -37,7 +37,8 @@ pub struct Options {
 pub struct Plan {
     geometry: RawGeometry,
     options: Options,
-    method: Method<u16>,
+    /// What every scratch starts from.
+    windowed: Windowed,
     simd: Simd,
     compander: Compander,
     /// Codes to working samples, for red, green and blue.
@@ -51,7 +52,7 @@ pub struct Scratch {
     geometry: RawGeometry,
     options: Options,
     mosaic: Mosaic,
-    interpolator: Interpolator<u16>,
+    interpolator: Windowed,
     light: [Vec<u16>; 3],
     developed: [Row; 3],
     luma: Window<u8>,
@@ -81,11 +82,12 @@ impl Plan {
     ) -> Result<Plan, Error> {
         geometry.validate()?;
         rendering.validate()?;
-        let method = options.tier.row_method().ok_or(Error::FusedTier(options.tier.name()))?;
+        let windowed =
+            Windowed::new(options.tier, &geometry, simd).ok_or(Error::FusedTier(options.tier.name()))?;
         let compander = Compander::new(f64::from(rendering.exposure));
         let tables = rendering.gains.map(|gain| compander.table(&geometry, f64::from(gain)));
         let colour = Colour::new(rendering, simd);
-        Ok(Plan { geometry, options, method, simd, compander, tables, colour })
+        Ok(Plan { geometry, options, windowed, simd, compander, tables, colour })
     }
 
     /// Raw rows above and below a strip that it depends on.
@@ -103,7 +105,7 @@ impl Plan {
             geometry: self.geometry,
             options: self.options,
             mosaic: Mosaic { codes: vec![0; width as usize], sensed: Window::new(width, height) },
-            interpolator: Interpolator::new(self.method, &self.geometry, self.simd),
+            interpolator: self.windowed.clone(),
             light: std::array::from_fn(|_| vec![0; half_len(width)]),
             developed: std::array::from_fn(|_| row()),
             luma: Window::new(width, height),

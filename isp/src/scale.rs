@@ -82,11 +82,3 @@ pub(crate) fn split_quarters(
         *sample = even_scale.quarters(code);
     }
 }
-
-/// Rounds quarters half up to 8 bits.
-#[inline(always)]
-pub(crate) fn narrow(quarters: &[u16], out: &mut [u8]) {
-    for (byte, &sample) in out.iter_mut().zip(quarters) {
-        *byte = ((sample + 2) >> 2) as u8;
-    }
-}

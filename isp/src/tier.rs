@@ -12,14 +12,16 @@ mod interpolator;
 mod linear;
 pub(crate) mod preview;
 pub(crate) mod video;
+mod windowed;
 
 use std::ops::Range;
 
 use self::directional::Directional;
-pub(crate) use self::interpolator::{Halves, Interpolator, Method};
+pub(crate) use self::interpolator::{Halves, Interpolator};
 pub use self::linear::{LinearPlan, LinearScratch};
+use self::video::Video;
+pub(crate) use self::windowed::Windowed;
 use crate::demosaic::check_rows;
-use crate::mosaic::half_len;
 use crate::scale::Scale;
 use crate::simd::rgb8::{self, Store};
 use crate::simd::{Simd, kernels, split};
@@ -30,7 +32,7 @@ use crate::{Error, RawGeometry, RawView, unpack};
 pub enum Tier {
     /// Bilinear.
     Preview,
-    /// Gradient-corrected (Malvar, He, Cutler 2004).
+    /// Edge-aware in green alone: the `video` method.
     Video,
     /// Edge-aware, red and blue included: the `directional` method at red and blue sites.
     Still,
@@ -52,20 +54,11 @@ impl Tier {
         }
     }
 
-    /// The row kernels in quarters of an 8-bit code; none for the directional tiers, which work in bands.
-    pub(crate) fn row_method(self) -> Option<Method<u16>> {
-        match self {
-            Tier::Preview => Some(preview::METHOD),
-            Tier::Video => Some(video::METHOD),
-            Tier::Still | Tier::Best => None,
-        }
-    }
-
     /// Rows and columns around a pixel that its colours depend on.
     pub fn halo(self) -> u32 {
         match self {
             Tier::Preview => preview::METHOD.halo,
-            Tier::Video => video::METHOD.halo,
+            Tier::Video => video::HALO,
             Tier::Still | Tier::Best => directional::HALO,
         }
     }
@@ -95,7 +88,7 @@ pub struct Scratch {
 #[derive(Debug, Clone)]
 enum Rows {
     Preview(Interpolator<u8>),
-    Video(Interpolator<u16>, [[Vec<u8>; 3]; 2]),
+    Video(Video<u8>),
     Directional(Box<Directional>, [[Vec<u8>; 3]; 2]),
 }
 
@@ -117,10 +110,7 @@ impl Plan {
         let width = self.geometry.width;
         let rows = match self.tier {
             Tier::Preview => Rows::Preview(Interpolator::new(preview::EIGHT_BITS, &self.geometry, self.simd)),
-            Tier::Video => {
-                let half = || std::array::from_fn(|_| vec![0; half_len(width)]);
-                Rows::Video(Interpolator::new(video::METHOD, &self.geometry, self.simd), [half(), half()])
-            }
+            Tier::Video => Rows::Video(Video::new(&self.geometry, self.simd)),
             Tier::Still => self.directional(directional::Method::Still),
             Tier::Best => self.directional(directional::Method::Best),
         };
@@ -164,17 +154,13 @@ impl Plan {
                     rgb8::interleave(self.simd, halves, to, self.store);
                 }
             }
-            Rows::Video(interpolator, narrow) => {
-                interpolator.clear();
+            Rows::Video(video) => {
+                video.clear();
                 for (y, to) in rows.zip(out.chunks_exact_mut(row_bytes)) {
-                    let halves = interpolator.row(y, &mut |y, row| {
+                    let halves = video.row(y, &mut |y, row| {
                         let codes = unpack::codes(self.simd, view.row(y), bits, packing, codes);
                         split::to_quarters(self.simd, codes, scales, row.halves_mut());
                     });
-                    for (from, to) in halves.as_flattened().iter().zip(narrow.as_flattened_mut()) {
-                        kernels::narrow(self.simd, from, to);
-                    }
-                    let halves = narrow.each_ref().map(|half| half.each_ref().map(Vec::as_slice));
                     rgb8::interleave(self.simd, halves, to, self.store);
                 }
             }

@@ -3,7 +3,7 @@
 use std::ops::Range;
 
 use super::directional::{self, Directional};
-use super::{Interpolator, Tier, preview, video};
+use super::{Tier, Windowed};
 use crate::compand::{self, Compander};
 use crate::demosaic::check_rows;
 use crate::mosaic::half_len;
@@ -33,7 +33,7 @@ pub struct LinearScratch {
 
 #[derive(Debug, Clone)]
 enum Rows {
-    Window(Box<Interpolator<u16>>),
+    Window(Box<Windowed>),
     Directional(Box<Directional>),
 }
 
@@ -51,14 +51,12 @@ impl LinearPlan {
     /// Room for one strip at a time, of any height.
     pub fn scratch(&self) -> LinearScratch {
         let width = self.geometry.width;
-        let window = |method| Rows::Window(Box::new(Interpolator::new(method, &self.geometry, self.simd)));
         let directional =
             |method| Rows::Directional(Box::new(Directional::new(method, &self.geometry, self.simd)));
-        let rows = match self.tier {
-            Tier::Preview => window(preview::METHOD),
-            Tier::Video => window(video::METHOD),
-            Tier::Still => directional(directional::Method::Still),
-            Tier::Best => directional(directional::Method::Best),
+        let rows = match (Windowed::new(self.tier, &self.geometry, self.simd), self.tier) {
+            (Some(windowed), _) => Rows::Window(Box::new(windowed)),
+            (None, Tier::Best) => directional(directional::Method::Best),
+            (None, _) => directional(directional::Method::Still),
         };
         let half = || std::array::from_fn(|_| vec![0; half_len(width)]);
         let band = || std::array::from_fn(|_| vec![0; directional::BAND / 2]);
