@@ -100,7 +100,7 @@ impl Plan {
     pub fn new(geometry: RawGeometry, tier: Tier, simd: Simd) -> Result<Plan, Error> {
         geometry.validate()?;
         let bytes = (geometry.width as usize).saturating_mul(geometry.height as usize).saturating_mul(3);
-        let scale = Scale::new(geometry.black, geometry.white, 1.0);
+        let scale = Scale::new(geometry.black, geometry.white);
         let store = if bytes >= STREAM_BYTES { Store::Streamed } else { Store::Cached };
         Ok(Plan { geometry, tier, simd, scale, store })
     }
@@ -141,7 +141,6 @@ impl Plan {
         }
         check_rows(&rows, width, height, out.len(), "strip (bytes)")?;
         let Scratch { codes, rows: interpolators, .. } = scratch;
-        let scales = [self.scale; 2];
         let row_bytes = 3 * width as usize;
         match interpolators {
             Rows::Preview(interpolator) => {
@@ -149,7 +148,7 @@ impl Plan {
                 for (y, to) in rows.zip(out.chunks_exact_mut(row_bytes)) {
                     let halves = interpolator.row(y, &mut |y, row| {
                         let codes = unpack::codes(self.simd, view.row(y), bits, packing, codes);
-                        split::to_8(self.simd, codes, scales, row.halves_mut());
+                        split::to_8(self.simd, codes, self.scale, row.halves_mut());
                     });
                     rgb8::interleave(self.simd, halves, to, self.store);
                 }
@@ -159,14 +158,14 @@ impl Plan {
                 for (y, to) in rows.zip(out.chunks_exact_mut(row_bytes)) {
                     let halves = video.row(y, &mut |y, row| {
                         let codes = unpack::codes(self.simd, view.row(y), bits, packing, codes);
-                        split::to_quarters(self.simd, codes, scales, row.halves_mut());
+                        split::to_quarters(self.simd, codes, self.scale, row.halves_mut());
                     });
                     rgb8::interleave(self.simd, halves, to, self.store);
                 }
             }
             Rows::Directional(directional, narrow) => {
                 let mut split = |codes: &[u16], halves: [&mut [u16]; 2]| {
-                    split::to_quarters(self.simd, codes, scales, halves);
+                    split::to_quarters(self.simd, codes, self.scale, halves);
                 };
                 directional.strip(view, rows.clone(), &mut split, &mut |y, columns, halves| {
                     for (from, to) in halves.as_flattened().iter().zip(narrow.as_flattened_mut()) {
