@@ -25,6 +25,7 @@ pub mod develop;
 mod error;
 mod exposure;
 pub mod fused;
+mod grade;
 mod level;
 mod mosaic;
 pub mod packing;
@@ -38,6 +39,7 @@ mod sharpen;
 pub mod simd;
 mod statistics;
 pub mod tier;
+mod tone;
 pub mod unpack;
 mod white_balance;
 

@@ -7,14 +7,17 @@
 //! more time and was no closer to the full picture.) The two greens are averaged, which halves the variance of their
 //! noise. An odd last column or row makes no pixel.
 
-use crate::colour::Colour;
+use crate::grade::Grade;
 use crate::level::Level;
 use crate::mosaic::FULL;
 use crate::picture::zeroed;
 use crate::reader::{CellReader, planes, planes_mut};
-use crate::simd::kernels;
+use crate::simd::{grade, kernels, rgb8};
 use crate::statistics::Collector;
 use crate::{Error, Picture, RawView, Rendering, Simd, Statistics};
+
+/// Full scale of light on its way through the matrix.
+const LIGHT: i16 = i16::MAX;
 
 /// A half-size picture in linear light, before white balance.
 #[derive(Debug, Clone)]
@@ -66,19 +69,20 @@ impl Proxy {
     /// [`Error::Rendering`] for numbers out of range; [`Error::TooLarge`] where the picture can't be allocated.
     pub fn render(&self, rendering: &Rendering) -> Result<Picture, Error> {
         rendering.validate()?;
-        let colour = Colour::new(rendering, Simd::detect());
         let simd = Simd::detect();
+        let grade = Grade::new(rendering, LIGHT);
         let levels = rendering.gains.map(|gain| Level::new(0, FULL, f64::from(gain)));
         let mut picture = Picture::new(self.width, self.height)?;
-        let row_len = 3 * self.width as usize;
-        let mut scratch = vec![0; row_len];
-        for (row, out) in self.rows.chunks_exact(row_len).zip(picture.data.chunks_exact_mut(row_len)) {
-            scratch.copy_from_slice(row);
-            let mut planes = planes_mut(&mut scratch);
-            for (level, plane) in levels.iter().zip(&mut planes) {
-                kernels::level(simd, *level, plane);
+        let width = self.width as usize;
+        let mut light: [Vec<u16>; 3] = std::array::from_fn(|_| vec![0; width]);
+        let mut codes: [Vec<u8>; 3] = std::array::from_fn(|_| vec![0; width]);
+        for (row, out) in self.rows.chunks_exact(3 * width).zip(picture.data.chunks_exact_mut(3 * width)) {
+            for ((level, row), light) in levels.iter().zip(planes(row)).zip(&mut light) {
+                kernels::light(simd, *level, row, light);
             }
-            colour.planar_row(planes, out);
+            let light = light.each_ref().map(Vec::as_slice);
+            grade::from_light(simd, &grade, light, codes.each_mut().map(Vec::as_mut_slice));
+            rgb8::interleave_planes(simd, codes.each_ref().map(Vec::as_slice), out);
         }
         Ok(picture)
     }

@@ -55,7 +55,7 @@ impl Scale {
 /// The product's upper half without its sign's repetition, rounded half up: one instruction on vector units.
 #[inline(always)]
 pub(crate) fn rounded_product(a: i16, b: i16) -> i16 {
-    (((i32::from(a) * i32::from(b)) + 0x4000) >> 15) as i16
+    ((i32::from(a) * i32::from(b) + 0x4000) >> 15) as i16
 }
 
 /// Splits a row of codes into 8-bit halves of even and odd columns.

@@ -8,7 +8,7 @@ use crate::colour::Colour;
 use crate::level::Level as Level16;
 use crate::mosaic::Taps;
 use crate::tier::{directional, preview, video};
-use crate::{compand, defects, sharpen};
+use crate::{defects, sharpen};
 
 /// `fn NAME(ARGUMENTS) = BODY;` makes a function that takes a [`Simd`] and then the arguments. The body is inlined
 /// into one function for each level, so that it is compiled with what the level has.
@@ -54,23 +54,16 @@ kernels! {
     fn video_green_8(samples: &[u16], differences: Taps<'_, i16>, out: [&mut [u8]; 3]) = video::green_site;
     /// Black level and gain in 16 bits, in place.
     fn level(level: Level16, row: &mut [u16]) = Level16::apply_row;
+    /// Level and gain, to 15 bits.
+    fn light(level: Level16, row: &[u16], light: &mut [u16]) = Level16::light;
     /// The colour matrix in place, on planar 16-bit light.
     fn matrix(colour: &Colour, planes: [&mut [u16]; 3]) = Colour::matrix_row;
-    /// Quarters to linear light and through the colour matrix.
-    fn light(
-        colour: &Colour,
-        compander: compand::Compander,
-        quarters: [&[u16]; 3],
-        light: [&mut [u16]; 3],
-    ) = Colour::light;
     /// Samples that stand alone, clamped to their neighbours.
     fn clamp_defects(taps: Taps<'_, u16>, out: &mut [u16]) = defects::clamp;
     /// The brightness of a half row.
     fn luma(rgb: [&[u8]; 3], out: &mut [u8]) = sharpen::luma;
     /// A half row sharpened by the brightness around it.
     fn sharpen(luma: Taps<'_, u8>, rgb: [&[u8]; 3], out: [&mut [u8]; 3]) = sharpen::sharpen;
-    /// Quarters to linear codes.
-    fn expand(quarters: &[u16], compander: compand::Compander, white: u16, out: &mut [u16]) = compand::expand;
     /// All stages of a directional tier, one row on.
     fn directional_step(band: &mut directional::Band, y: i64) = directional::Band::step;
     /// Quarters to single precision.

@@ -33,11 +33,7 @@ impl Windowed {
     }
 
     /// Row `y` in all colours; `load` is asked for the rows of the neighbourhood that are not held yet.
-    pub(crate) fn row(
-        &mut self,
-        y: u32,
-        load: &mut dyn FnMut(u32, &mut SplitRow<u16>),
-    ) -> Halves<'_, u16> {
+    pub(crate) fn row(&mut self, y: u32, load: &mut dyn FnMut(u32, &mut SplitRow<u16>)) -> Halves<'_, u16> {
         match self {
             Windowed::Preview(interpolator) => interpolator.row(y, load),
             Windowed::Video(video) => video.row(y, load),
