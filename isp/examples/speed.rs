@@ -4,7 +4,8 @@
 use std::time::Duration;
 
 use latent_isp::{
-    CfaPattern, Demosaic, Error, Packing, RawGeometry, RawView, Rendering, develop, packing, proxy,
+    CfaPattern, Demosaic, Error, Packing, RawGeometry, RawView, Rendering, Simd, Tier, develop, fused,
+    packing, proxy, tier,
 };
 
 const WIDTH: u32 = 4000;
@@ -38,6 +39,35 @@ fn main() -> Result<(), Error> {
         for method in [Demosaic::Bilinear, Demosaic::GradientCorrected] {
             best(&format!("full: {method:?}"), || develop::develop(&raw, &rendering, method).map(drop))?;
         }
+        quick(&raw, &rendering)?;
+    }
+    Ok(())
+}
+
+/// The tiers and the fused path, into buffers made before.
+fn quick(raw: &RawView<'_>, rendering: &Rendering) -> Result<(), Error> {
+    let samples = 3 * WIDTH as usize * HEIGHT as usize;
+    let (mut eight, mut sixteen) = (vec![0; samples], vec![0; samples]);
+    best("copy", || {
+        eight.as_chunks_mut::<2>().0.iter_mut().zip(&sixteen).for_each(|(to, from)| *to = from.to_le_bytes());
+        Ok(())
+    })?;
+    for tier in Tier::ALL {
+        let plan = tier::Plan::new(*raw.geometry(), tier, Simd::detect())?;
+        let mut scratch = plan.scratch();
+        best(&format!("tier: {}", tier.name()), || {
+            plan.strip_with(&mut scratch, raw, 0..HEIGHT, &mut eight)
+        })?;
+    }
+    let linear = tier::LinearPlan::new(*raw.geometry(), Tier::Video, Simd::detect())?;
+    let mut scratch = linear.scratch();
+    best("tier: video, linear", || linear.strip_with(&mut scratch, raw, 0..HEIGHT, &mut sixteen))?;
+    for (name, tier, whole) in [("fused: video", Tier::Video, true), ("fused: preview", Tier::Preview, false)]
+    {
+        let options = fused::Options { tier, clamp_defects: whole, sharpen: whole };
+        let plan = fused::Plan::new(*raw.geometry(), rendering, options, Simd::detect())?;
+        let mut scratch = plan.scratch();
+        best(name, || plan.strip_with(&mut scratch, raw, 0..HEIGHT, &mut eight))?;
     }
     Ok(())
 }
@@ -73,6 +103,8 @@ fn best(what: &str, mut run: impl FnMut() -> Result<(), Error>) -> Result<(), Er
 
 /// Time that this thread has spent on a CPU: other load on the machine disturbs it less than the clock on the wall.
 fn cpu_time() -> Duration {
+    // The kernel brings its account up to date when a thread offers its place.
+    std::thread::yield_now();
     let text = std::fs::read_to_string("/proc/thread-self/schedstat").unwrap_or_default();
     let nanoseconds = text.split_whitespace().next().and_then(|number| number.parse().ok());
     Duration::from_nanos(nanoseconds.unwrap_or(0))

@@ -39,6 +39,7 @@ mod sharpen;
 pub mod simd;
 mod statistics;
 pub mod tier;
+pub mod tiles;
 mod tone;
 pub mod unpack;
 mod white_balance;

@@ -24,7 +24,20 @@ impl Picture {
 }
 
 /// `width * height * planes` zeros, or an error instead of an abort.
-pub(crate) fn zeroed<T: Clone + Default>(
+fn zeroed<T: Clone + Default>(
+    width: u32,
+    height: u32,
+    planes: usize,
+    what: &'static str,
+) -> Result<Vec<T>, Error> {
+    let mut data = reserved(width, height, planes, what)?;
+    // No overflow: the room is there.
+    data.resize(width as usize * height as usize * planes, T::default());
+    Ok(data)
+}
+
+/// Room for exactly `width * height * planes`, or an error instead of an abort.
+pub(crate) fn reserved<T>(
     width: u32,
     height: u32,
     planes: usize,
@@ -37,6 +50,5 @@ pub(crate) fn zeroed<T: Clone + Default>(
         .ok_or_else(too_large)?;
     let mut data = Vec::new();
     data.try_reserve_exact(len).map_err(|_| too_large())?;
-    data.resize(len, T::default());
     Ok(data)
 }

@@ -10,7 +10,7 @@
 use crate::grade::Grade;
 use crate::level::Level;
 use crate::mosaic::FULL;
-use crate::picture::zeroed;
+use crate::picture::reserved;
 use crate::reader::{CellReader, planes, planes_mut};
 use crate::simd::{grade, kernels, rgb8};
 use crate::statistics::Collector;
@@ -36,13 +36,15 @@ pub struct Proxy {
 pub fn bin(view: &RawView<'_>) -> Result<Proxy, Error> {
     let mut reader = CellReader::new(view);
     let (width, height) = reader.size();
-    let mut rows = zeroed(width, height, 3, "the proxy")?;
+    let mut rows: Vec<u16> = reserved(width, height, 3, "the proxy")?;
+    let mut row = vec![0; 3 * width as usize];
     let mut collector = Collector::new(width, height);
-    for (y, row) in (0..height).zip(rows.chunks_exact_mut(3 * width as usize)) {
-        reader.row(y, planes_mut(row));
+    for y in 0..height {
+        reader.row(y, planes_mut(&mut row));
         if collector.wants(y) {
-            collector.row(y, planes(row));
+            collector.row(y, planes(&row));
         }
+        rows.extend_from_slice(&row);
     }
     Ok(Proxy { width, height, rows, statistics: collector.finish() })
 }
@@ -72,18 +74,20 @@ impl Proxy {
         let simd = Simd::detect();
         let grade = Grade::new(rendering, LIGHT);
         let levels = rendering.gains.map(|gain| Level::new(0, FULL, f64::from(gain)));
-        let mut picture = Picture::new(self.width, self.height)?;
+        let mut data: Vec<u8> = reserved(self.width, self.height, 3, "the picture")?;
         let width = self.width as usize;
         let mut light: [Vec<u16>; 3] = std::array::from_fn(|_| vec![0; width]);
         let mut codes: [Vec<u8>; 3] = std::array::from_fn(|_| vec![0; width]);
-        for (row, out) in self.rows.chunks_exact(3 * width).zip(picture.data.chunks_exact_mut(3 * width)) {
+        let mut out = vec![0; 3 * width];
+        for row in self.rows.chunks_exact(3 * width) {
             for ((level, row), light) in levels.iter().zip(planes(row)).zip(&mut light) {
                 kernels::light(simd, *level, row, light);
             }
             let light = light.each_ref().map(Vec::as_slice);
             grade::from_light(simd, &grade, light, codes.each_mut().map(Vec::as_mut_slice));
-            rgb8::interleave_planes(simd, codes.each_ref().map(Vec::as_slice), out);
+            rgb8::interleave_planes(simd, codes.each_ref().map(Vec::as_slice), &mut out);
+            data.extend_from_slice(&out);
         }
-        Ok(picture)
+        Ok(Picture { width: self.width, height: self.height, data })
     }
 }

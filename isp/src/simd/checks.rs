@@ -2,9 +2,10 @@
 //! vectors, odd addresses, extremes, and canaries past every edge.
 
 use super::rgb8::{self, Store};
-use super::{Level, Simd, grade, mipi, rgb16, split};
+use super::{Level, Simd, cells, grade, mipi, rgb16, split};
 use crate::compand::{self, Compander, Expansion};
 use crate::grade::Grade;
+use crate::level::Level as Level16;
 use crate::scale::Scale;
 use crate::{CfaPattern, Packing, RawGeometry, Rendering, packing};
 
@@ -176,6 +177,34 @@ fn expanding_to_linear_rgb_keeps_every_sample_and_writes_nothing_else() {
                             assert_eq!(pixel, expected, "pixel {x} of {width}, {store:?}, {simd:?}");
                         }
                     }
+                }
+            }
+        }
+    });
+}
+
+#[test]
+fn cells_are_leveled_and_their_greens_averaged() {
+    at_every_level(|simd| {
+        for level in [Level16::new(64, 1023, 1.0), Level16::new(0, 65_535, 1.0), Level16::new(5, 6, 3.0)] {
+            for (width, pattern) in (0..=150_usize).flat_map(|width| CfaPattern::ALL.map(|p| (width, p))) {
+                let rows = [words(width), words(width + 7)[7..].to_vec()];
+                let n = width / 2;
+                let mut out: [Vec<u16>; 3] = std::array::from_fn(|_| vec![0xc5c5; n + 20]);
+                let to = out.each_mut().map(|plane| &mut plane[1..=n]);
+                cells::rgb(simd, level, pattern, rows.each_ref().map(Vec::as_slice), to);
+                for plane in &out {
+                    assert!(plane[0] == 0xc5c5 && plane[n + 1..].iter().all(|&word| word == 0xc5c5));
+                }
+                for cell in 0..n {
+                    let mut sums = [0_u32; 3];
+                    for (x, y) in [(0, 0), (1, 0), (0, 1), (1, 1)] {
+                        let code = rows[y as usize][2 * cell + x as usize];
+                        sums[pattern.channel_at(x, y) as usize] += u32::from(level.apply(code));
+                    }
+                    let expected = [sums[0] as u16, sums[1].div_ceil(2) as u16, sums[2] as u16];
+                    let got = [0, 1, 2].map(|channel: usize| out[channel][cell + 1]);
+                    assert_eq!(got, expected, "cell {cell} of {n}, {pattern:?} {simd:?}");
                 }
             }
         }

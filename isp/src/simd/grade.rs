@@ -43,11 +43,11 @@ mod avx2 {
     use std::arch::x86_64::{
         __m128i, __m256i, _mm_cvtsi32_si128, _mm_loadu_si128, _mm256_add_epi16, _mm256_add_epi32,
         _mm256_and_si256, _mm256_broadcastsi128_si256, _mm256_castps_si256, _mm256_cvtepi32_ps,
-        _mm256_loadu_si256, _mm256_madd_epi16, _mm256_mulhrs_epi16, _mm256_mullo_epi16, _mm256_or_si256,
-        _mm256_packus_epi16, _mm256_packus_epi32, _mm256_permute4x64_epi64, _mm256_set1_epi16,
-        _mm256_set1_epi32, _mm256_shuffle_epi8, _mm256_slli_epi16, _mm256_sra_epi32, _mm256_srai_epi16,
-        _mm256_srli_epi16, _mm256_storeu_si256, _mm256_sub_epi16, _mm256_sub_epi32, _mm256_unpackhi_epi8,
-        _mm256_unpackhi_epi16, _mm256_unpacklo_epi8, _mm256_unpacklo_epi16,
+        _mm256_loadu_si256, _mm256_madd_epi16, _mm256_mulhrs_epi16, _mm256_mullo_epi16, _mm256_packus_epi16,
+        _mm256_packus_epi32, _mm256_permute4x64_epi64, _mm256_set1_epi16, _mm256_set1_epi32,
+        _mm256_shuffle_epi8, _mm256_slli_epi16, _mm256_sra_epi32, _mm256_srli_epi16, _mm256_storeu_si256,
+        _mm256_sub_epi16, _mm256_sub_epi32, _mm256_unpackhi_epi8, _mm256_unpackhi_epi16,
+        _mm256_unpacklo_epi8, _mm256_unpacklo_epi16,
     };
 
     use crate::compand::{Compander, STEP};
@@ -151,9 +151,8 @@ mod avx2 {
     #[target_feature(enable = "avx2")]
     fn parabola(place: __m256i, start: __m256i, slope: __m256i, bend: __m256i) -> __m256i {
         let t = _mm256_and_si256(_mm256_slli_epi16::<3>(place), _mm256_set1_epi16(0x7fc0));
-        let t = _mm256_or_si256(t, _mm256_set1_epi16(32));
         let slope = _mm256_add_epi16(slope, _mm256_mulhrs_epi16(t, bend));
-        _mm256_srai_epi16::<7>(_mm256_add_epi16(start, _mm256_mulhrs_epi16(t, slope)))
+        _mm256_mulhrs_epi16(_mm256_add_epi16(start, _mm256_mulhrs_epi16(t, slope)), _mm256_set1_epi16(1 << 8))
     }
 
     /// The numbers of 32 pieces, in the order of packing.

@@ -4,8 +4,10 @@
 //! the caches.
 #![allow(unsafe_code)]
 
+#[cfg(target_arch = "x86_64")]
+use super::Level;
+use super::Simd;
 use super::rgb8::Store;
-use super::{Level, Simd};
 use crate::compand::Expansion;
 use crate::tier::Halves;
 
@@ -50,6 +52,7 @@ fn plain(expansion: Expansion, [even, odd]: Halves<'_, u16>, out: &mut [u16]) {
     }
 }
 
+#[cfg(target_arch = "x86_64")]
 /// The same row from pixel `first` on: after an odd number of pixels the halves have changed places.
 fn skip([even, odd]: Halves<'_, u16>, first: usize) -> Halves<'_, u16> {
     let even = even.map(|half| &half[first.div_ceil(2)..]);

@@ -5,7 +5,9 @@
 //! the caches.
 #![allow(unsafe_code)]
 
-use super::{Level, Simd};
+#[cfg(target_arch = "x86_64")]
+use super::Level;
+use super::Simd;
 use crate::tier::Halves;
 
 /// How a row is stored.
@@ -84,6 +86,7 @@ fn plain([even, odd]: Halves<'_, u8>, out: &mut [u8]) {
     }
 }
 
+#[cfg(target_arch = "x86_64")]
 /// The same row from pixel `first` on: after an odd number of pixels the halves have changed places.
 fn skip([even, odd]: Halves<'_, u8>, first: usize) -> Halves<'_, u8> {
     let even = even.map(|half| &half[first.div_ceil(2)..]);

@@ -4,7 +4,9 @@
 //! with AVX2 the hand-written order (scale, then sort by column) is three times as fast.
 #![allow(unsafe_code)]
 
-use super::{Level, Simd};
+#[cfg(target_arch = "x86_64")]
+use super::Level;
+use super::Simd;
 use crate::compand::{self, Compression};
 use crate::scale::{self, Scale};
 
