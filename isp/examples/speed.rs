@@ -33,8 +33,10 @@ fn main() -> Result<(), Error> {
         let binned = proxy::bin(&raw)?;
         let rendering = Rendering::automatic(binned.statistics(), None);
         println!("{packing} {bits}:");
-        best("proxy: bin", || proxy::bin(&raw).map(drop))?;
-        best("proxy: render", || binned.render(&rendering).map(drop))?;
+        let (mut again, mut picture) = (binned.clone(), binned.render(&rendering)?);
+        best("proxy: bin", || again.bin(&raw))?;
+        best("proxy: render", || binned.render_to(&rendering, &mut picture))?;
+        best("proxy, new memory", || proxy::bin(&raw)?.render(&rendering).map(drop))?;
         best("plan", || develop::Plan::new(geometry, &rendering, Demosaic::Bilinear).map(drop))?;
         for method in [Demosaic::Bilinear, Demosaic::GradientCorrected] {
             best(&format!("full: {method:?}"), || develop::develop(&raw, &rendering, method).map(drop))?;
@@ -47,9 +49,9 @@ fn main() -> Result<(), Error> {
 /// The tiers and the fused path, into buffers made before.
 fn quick(raw: &RawView<'_>, rendering: &Rendering) -> Result<(), Error> {
     let samples = 3 * WIDTH as usize * HEIGHT as usize;
-    let (mut eight, mut sixteen) = (vec![0; samples], vec![0; samples]);
-    best("copy", || {
-        eight.as_chunks_mut::<2>().0.iter_mut().zip(&sixteen).for_each(|(to, from)| *to = from.to_le_bytes());
+    let (mut eight, copied, mut sixteen) = (vec![0; samples], vec![1; samples], vec![0; samples]);
+    best("copy of RGB8", || {
+        eight.copy_from_slice(&copied);
         Ok(())
     })?;
     for tier in Tier::ALL {

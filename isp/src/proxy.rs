@@ -10,7 +10,7 @@
 use crate::grade::Grade;
 use crate::level::Level;
 use crate::mosaic::FULL;
-use crate::picture::reserved;
+use crate::picture::reserve;
 use crate::reader::{CellReader, planes, planes_mut};
 use crate::simd::{grade, kernels, rgb8};
 use crate::statistics::Collector;
@@ -20,7 +20,7 @@ use crate::{Error, Picture, RawView, Rendering, Simd, Statistics};
 const LIGHT: i16 = i16::MAX;
 
 /// A half-size picture in linear light, before white balance.
-#[derive(Debug, Clone)]
+#[derive(Debug, Clone, Default)]
 pub struct Proxy {
     width: u32,
     height: u32,
@@ -34,22 +34,34 @@ pub struct Proxy {
 /// # Errors
 /// [`Error::TooLarge`] where 6 bytes for each 2x2 cell can't be allocated.
 pub fn bin(view: &RawView<'_>) -> Result<Proxy, Error> {
-    let mut reader = CellReader::new(view);
-    let (width, height) = reader.size();
-    let mut rows: Vec<u16> = reserved(width, height, 3, "the proxy")?;
-    let mut row = vec![0; 3 * width as usize];
-    let mut collector = Collector::new(width, height);
-    for y in 0..height {
-        reader.row(y, planes_mut(&mut row));
-        if collector.wants(y) {
-            collector.row(y, planes(&row));
-        }
-        rows.extend_from_slice(&row);
-    }
-    Ok(Proxy { width, height, rows, statistics: collector.finish() })
+    let mut proxy = Proxy::default();
+    proxy.bin(view)?;
+    Ok(proxy)
 }
 
 impl Proxy {
+    /// As [`bin`], into the memory of the last frame: fresh memory costs as much as the rest.
+    ///
+    /// # Errors
+    /// As [`bin`]; the proxy is then empty.
+    pub fn bin(&mut self, view: &RawView<'_>) -> Result<(), Error> {
+        let mut reader = CellReader::new(view);
+        let (width, height) = reader.size();
+        let mut rows = std::mem::take(self).rows;
+        reserve(&mut rows, width, height, 3, "the proxy")?;
+        let mut row = vec![0; 3 * width as usize];
+        let mut collector = Collector::new(width, height);
+        for y in 0..height {
+            reader.row(y, planes_mut(&mut row));
+            if collector.wants(y) {
+                collector.row(y, planes(&row));
+            }
+            rows.extend_from_slice(&row);
+        }
+        *self = Proxy { width, height, rows, statistics: collector.finish() };
+        Ok(())
+    }
+
     /// Pixels a row: half the raw width, rounded down.
     pub fn width(&self) -> u32 {
         self.width
@@ -70,16 +82,28 @@ impl Proxy {
     /// # Errors
     /// [`Error::Rendering`] for numbers out of range; [`Error::TooLarge`] where the picture can't be allocated.
     pub fn render(&self, rendering: &Rendering) -> Result<Picture, Error> {
+        let mut picture = Picture { width: 0, height: 0, data: Vec::new() };
+        self.render_to(rendering, &mut picture)?;
+        Ok(picture)
+    }
+
+    /// As [`Proxy::render`], into the memory of another picture.
+    ///
+    /// # Errors
+    /// As [`Proxy::render`]; the picture is then as it was, or empty.
+    pub fn render_to(&self, rendering: &Rendering, picture: &mut Picture) -> Result<(), Error> {
         rendering.validate()?;
+        let data = &mut picture.data;
+        (picture.width, picture.height) = (0, 0);
+        reserve(data, self.width, self.height, 3, "the picture")?;
         let simd = Simd::detect();
         let grade = Grade::new(rendering, LIGHT);
         let levels = rendering.gains.map(|gain| Level::new(0, FULL, f64::from(gain)));
-        let mut data: Vec<u8> = reserved(self.width, self.height, 3, "the picture")?;
         let width = self.width as usize;
         let mut light: [Vec<u16>; 3] = std::array::from_fn(|_| vec![0; width]);
         let mut codes: [Vec<u8>; 3] = std::array::from_fn(|_| vec![0; width]);
         let mut out = vec![0; 3 * width];
-        for row in self.rows.chunks_exact(3 * width) {
+        for row in self.rows.chunks_exact(3 * width.max(1)) {
             for ((level, row), light) in levels.iter().zip(planes(row)).zip(&mut light) {
                 kernels::light(simd, *level, row, light);
             }
@@ -88,6 +112,7 @@ impl Proxy {
             rgb8::interleave_planes(simd, codes.each_ref().map(Vec::as_slice), &mut out);
             data.extend_from_slice(&out);
         }
-        Ok(Picture { width: self.width, height: self.height, data })
+        (picture.width, picture.height) = (self.width, self.height);
+        Ok(())
     }
 }

@@ -47,6 +47,14 @@ impl Zone {
     }
 }
 
+impl Default for Statistics {
+    /// Those of nothing.
+    fn default() -> Statistics {
+        let zones = vec![Zone::default(); (ZONES.0 * ZONES.1) as usize];
+        Statistics { zones, histograms: [[0; BINS]; 3], sums: [0; 3], cells: 0 }
+    }
+}
+
 /// Zones and histograms of one frame.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct Statistics {
@@ -117,9 +125,7 @@ impl Collector {
     /// For a picture of at least one cell.
     pub(crate) fn new(width: u32, height: u32) -> Collector {
         let step = width.max(height).div_ceil(MAX_SAMPLES).max(1);
-        let zones = vec![Zone::default(); (ZONES.0 * ZONES.1) as usize];
-        let statistics = Statistics { zones, histograms: [[0; BINS]; 3], sums: [0; 3], cells: 0 };
-        Collector { size: (width.max(1), height.max(1)), step, statistics }
+        Collector { size: (width.max(1), height.max(1)), step, statistics: Statistics::default() }
     }
 
     /// Whether cell row `y` is one of those that are sampled.

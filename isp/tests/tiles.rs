@@ -4,7 +4,7 @@
 use std::sync::atomic::{AtomicU32, Ordering};
 
 use latent_isp::tiles::{TILE_ROWS, Tiles};
-use latent_isp::{CfaPattern, Packing, RawGeometry, RawView, Rendering, Simd, Tier, fused, tier};
+use latent_isp::{CfaPattern, Packing, RawGeometry, RawView, Rendering, Simd, Tier, fused, proxy, tier};
 
 const WIDTH: u32 = 131;
 const HEIGHT: u32 = 333;
@@ -60,6 +60,24 @@ fn threads_that_come_and_go_between_tiles_do_not_show() {
             assert!(out == expected && developed == whole, "{tier:?}, tiles of {tile_rows}");
         }
     }
+}
+
+#[test]
+fn a_proxy_in_used_memory_is_the_same() {
+    let (geometry, bytes) = frame();
+    let smaller = RawGeometry { width: 40, height: 22, ..geometry };
+    let (view, other) = (RawView::new(geometry, &bytes).unwrap(), RawView::new(smaller, &bytes).unwrap());
+    let rendering = Rendering::default();
+    let mut proxy = proxy::bin(&view).unwrap();
+    let mut picture = proxy.render(&rendering).unwrap();
+    let before = picture.clone();
+    for view in [&other, &view] {
+        let fresh = proxy::bin(view).unwrap();
+        proxy.bin(view).unwrap();
+        proxy.render_to(&rendering, &mut picture).unwrap();
+        assert_eq!((proxy.statistics(), &picture), (fresh.statistics(), &fresh.render(&rendering).unwrap()));
+    }
+    assert_eq!(picture, before);
 }
 
 #[test]
