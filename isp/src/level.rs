@@ -49,14 +49,6 @@ impl Level {
         if above >= self.full { FULL } else { self.scale(above) as u16 }
     }
 
-    /// Applies the level to a row of samples, and halves them to 15 bits.
-    #[inline(always)]
-    pub(crate) fn light(self, row: &[u16], light: &mut [u16]) {
-        for (light, &sample) in light.iter_mut().zip(row) {
-            *light = self.apply(sample) >> 1;
-        }
-    }
-
     /// Applies the level to a row in place.
     #[inline(always)]
     pub(crate) fn apply_row(self, row: &mut [u16]) {

@@ -8,11 +8,9 @@
 //! noise. An odd last column or row makes no pixel.
 
 use crate::grade::Grade;
-use crate::level::Level;
-use crate::mosaic::FULL;
 use crate::picture::reserve;
 use crate::reader::{CellReader, planes, planes_mut};
-use crate::simd::{grade, kernels, rgb8};
+use crate::simd::{grade, rgb8};
 use crate::statistics::Collector;
 use crate::{Error, Picture, RawView, Rendering, Simd, Statistics};
 
@@ -97,18 +95,12 @@ impl Proxy {
         (picture.width, picture.height) = (0, 0);
         reserve(data, self.width, self.height, 3, "the picture")?;
         let simd = Simd::detect();
-        let grade = Grade::new(rendering, LIGHT);
-        let levels = rendering.gains.map(|gain| Level::new(0, FULL, f64::from(gain)));
+        let grade = Grade::with_gains(rendering, LIGHT);
         let width = self.width as usize;
-        let mut light: [Vec<u16>; 3] = std::array::from_fn(|_| vec![0; width]);
         let mut codes: [Vec<u8>; 3] = std::array::from_fn(|_| vec![0; width]);
         let mut out = vec![0; 3 * width];
         for row in self.rows.chunks_exact(3 * width.max(1)) {
-            for ((level, row), light) in levels.iter().zip(planes(row)).zip(&mut light) {
-                kernels::light(simd, *level, row, light);
-            }
-            let light = light.each_ref().map(Vec::as_slice);
-            grade::from_light(simd, &grade, light, codes.each_mut().map(Vec::as_mut_slice));
+            grade::from_light(simd, &grade, planes(row), codes.each_mut().map(Vec::as_mut_slice));
             rgb8::interleave_planes(simd, codes.each_ref().map(Vec::as_slice), &mut out);
             data.extend_from_slice(&out);
         }

@@ -88,7 +88,7 @@ pub struct Scratch {
 #[derive(Debug, Clone)]
 enum Rows {
     Preview(Interpolator<u8>),
-    Video(Video<u8>),
+    Video(Box<Video<u8>>),
     Directional(Box<Directional>, [[Vec<u8>; 3]; 2]),
 }
 
@@ -110,7 +110,7 @@ impl Plan {
         let width = self.geometry.width;
         let rows = match self.tier {
             Tier::Preview => Rows::Preview(Interpolator::new(preview::EIGHT_BITS, &self.geometry, self.simd)),
-            Tier::Video => Rows::Video(Video::new(&self.geometry, self.simd)),
+            Tier::Video => Rows::Video(Box::new(Video::new(&self.geometry, self.simd))),
             Tier::Still => self.directional(directional::Method::Still),
             Tier::Best => self.directional(directional::Method::Best),
         };

@@ -20,8 +20,8 @@ pub(crate) const PIECES: usize = 16;
 /// Places that are told apart.
 const PLACES: usize = 8192;
 
-/// Full scale of light, and one octave's width below it that black is raised to.
-const FULL_BITS: u32 = 26;
+/// Bits of full scale that sums of products have room for.
+pub(crate) const FULL_BITS: u32 = 26;
 
 /// Largest exposure for which eight octaves do.
 const NARROW: f64 = 8.0;
@@ -36,6 +36,8 @@ const HALF_A_PLACE: f64 = 0.5 * PIECES as f64 / PLACES as f64;
 /// The curve for one exposure.
 #[derive(Clone)]
 pub(crate) struct Tone {
+    /// Full scale of light above black.
+    pub(crate) full: i32,
     /// What black is raised to, a power of two.
     pub(crate) black: i32,
     /// How far a single's bits are shifted down, so that 16 bits hold the octaves.
@@ -54,10 +56,10 @@ impl std::fmt::Debug for Tone {
 }
 
 impl Tone {
-    /// For a digital gain of 1 or more.
-    pub(crate) fn new(exposure: f64) -> Tone {
+    /// For a digital gain of 1 or more, and light whose full scale has `bits`, 17 or more.
+    pub(crate) fn new(exposure: f64, bits: u32) -> Tone {
         let octaves = if exposure <= NARROW { 8 } else { 16 };
-        let black = 1_i32 << (FULL_BITS - octaves);
+        let black = 1_i32 << (bits - octaves);
         // 8 octaves are 3 bits of exponent and 13 of mantissa, 16 are 4 and 12.
         let shift = if octaves == 8 { 10 } else { 11 };
         let base = (black as f32).to_bits() as i32 >> shift;
@@ -67,16 +69,12 @@ impl Tone {
                 part[piece] = value;
             }
         }
-        let mut tone = Tone { black, shift, base, pieces, codes: Box::new([0; PLACES]) };
+        let mut tone =
+            Tone { full: (1 << bits) - black, black, shift, base, pieces, codes: Box::new([0; PLACES]) };
         for place in 0..PLACES {
             tone.codes[place] = tone.evaluate(place);
         }
         tone
-    }
-
-    /// Full scale of light above black.
-    pub(crate) fn full(&self) -> f64 {
-        f64::from((1_i32 << FULL_BITS) - self.black)
     }
 
     /// The place of light that black has been added to; light may lie outside its range.
@@ -136,12 +134,12 @@ mod tests {
             (9.0, 1.25),
             (64.0, 1.25),
         ] {
-            let tone = Tone::new(exposure);
+            let tone = Tone::new(exposure, FULL_BITS);
             let code = |raised| tone.code(tone.place(raised));
             let mut last = 0;
             for light in 0..=65_535_u32 {
                 let light = f64::from(light) / 65_535.0;
-                let code = code((light * tone.full()) as i32 + tone.black);
+                let code = code((light * f64::from(tone.full)) as i32 + tone.black);
                 let exact = 255.0 * curve::exact(light, exposure);
                 let distance = (f64::from(code) - exact).abs();
                 assert!(distance <= 0.5 + most, "exposure {exposure}, light {light}: {code} for {exact}");

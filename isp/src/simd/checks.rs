@@ -230,23 +230,26 @@ fn planes_are_interleaved_as_they_are() {
 fn grading_gives_the_same_codes_for_light_of_every_kind() {
     let matrix = [[1.7, -0.5, -0.2], [-0.3, 1.6, -0.3], [5.0, -1.7, -1.3]];
     for exposure in [1.0, 3.0, 20.0] {
-        let rendering = Rendering { gains: [1.0; 3], exposure, matrix };
+        let rendering = Rendering { gains: [2.1, 1.0, 7.0], exposure, matrix };
         let compander = Compander::new(f64::from(exposure));
-        let (grade, full) = (Grade::new(&rendering, compander.full()), compander.full() as u16);
+        let grade = Grade::with_gains(&rendering, compander.full());
         at_every_level(|simd| {
             for width in (0..=200_usize).chain([65_536]) {
                 let samples = [1, 7, 13].map(|i| {
                     let quarters: Vec<u16> = words(width + i)[i..].iter().map(|word| word % 1021).collect();
-                    let light: Vec<u16> =
-                        words(width + i)[i..].iter().map(|word| word % (full + 1)).collect();
+                    let light: Vec<u16> = words(width + i)[i..].to_vec();
                     [quarters, light]
                 });
                 for kind in [0, 1] {
                     let planes = samples.each_ref().map(|kinds| &kinds[kind][..width]);
                     let mut out: [Vec<u8>; 3] = std::array::from_fn(|_| vec![CANARY; width + 40]);
                     let to = out.each_mut().map(|plane| &mut plane[1..=width]);
-                    let light = |sample: u16| {
-                        if kind == 0 { compander.expand(sample) } else { sample as i16 }
+                    let light = |channel: usize, sample: u16| {
+                        if kind == 0 {
+                            compander.expand(sample)
+                        } else {
+                            (sample >> 1).min(grade.limits[channel]) as i16
+                        }
                     };
                     if kind == 0 {
                         grade::from_quarters(simd, &grade, compander, planes, to);
@@ -259,7 +262,10 @@ fn grading_gives_the_same_codes_for_light_of_every_kind() {
                             let sum: i32 = row
                                 .iter()
                                 .zip(planes)
-                                .map(|(&number, plane)| i32::from(number) * i32::from(light(plane[i])))
+                                .enumerate()
+                                .map(|(channel, (&number, plane))| {
+                                    i32::from(number) * i32::from(light(channel, plane[i]))
+                                })
                                 .sum();
                             let expected = grade.tone.code(grade.tone.place(sum + grade.tone.black));
                             assert_eq!(out[i + 1], expected, "{i} of {width}, {simd:?}, exposure {exposure}");

@@ -10,7 +10,7 @@ use super::Simd;
 use crate::compand::Compander;
 use crate::grade::Grade;
 
-/// Planar light, 15 bits, to planar 8-bit codes.
+/// Planar light, 16 bits of which 15 are used, to planar 8-bit codes.
 pub(crate) fn from_light(simd: Simd, grade: &Grade, light: [&[u16]; 3], out: [&mut [u8]; 3]) {
     #[cfg(target_arch = "x86_64")]
     if simd.level() == Level::Avx2 {
@@ -18,7 +18,13 @@ pub(crate) fn from_light(simd: Simd, grade: &Grade, light: [&[u16]; 3], out: [&m
         return unsafe { avx2::rgb8::<false>(grade, Compander::default(), light, out) };
     }
     let _ = simd;
-    grade.row(|sample| sample as i16, light, out);
+    grade.row(|channel, sample| limited(grade, channel, sample), light, out);
+}
+
+/// 16 bits of light to what counts of it in 15.
+#[inline(always)]
+fn limited(grade: &Grade, channel: usize, sample: u16) -> i16 {
+    (sample >> 1).min(grade.limits[channel]) as i16
 }
 
 /// Planar quarters to planar 8-bit codes.
@@ -35,7 +41,7 @@ pub(crate) fn from_quarters(
         return unsafe { avx2::rgb8::<true>(grade, compander, quarters, out) };
     }
     let _ = simd;
-    grade.row(|sample| compander.expand(sample), quarters, out);
+    grade.row(|_, sample| compander.expand(sample), quarters, out);
 }
 
 #[cfg(target_arch = "x86_64")]
@@ -43,10 +49,10 @@ mod avx2 {
     use std::arch::x86_64::{
         __m128i, __m256i, _mm_cvtsi32_si128, _mm_loadu_si128, _mm256_add_epi16, _mm256_add_epi32,
         _mm256_and_si256, _mm256_broadcastsi128_si256, _mm256_castps_si256, _mm256_cvtepi32_ps,
-        _mm256_loadu_si256, _mm256_madd_epi16, _mm256_mulhrs_epi16, _mm256_mullo_epi16, _mm256_packus_epi16,
-        _mm256_packus_epi32, _mm256_permute4x64_epi64, _mm256_set1_epi16, _mm256_set1_epi32,
-        _mm256_shuffle_epi8, _mm256_slli_epi16, _mm256_sra_epi32, _mm256_srli_epi16, _mm256_storeu_si256,
-        _mm256_sub_epi16, _mm256_sub_epi32, _mm256_unpackhi_epi8, _mm256_unpackhi_epi16,
+        _mm256_loadu_si256, _mm256_madd_epi16, _mm256_min_epi16, _mm256_mulhrs_epi16, _mm256_mullo_epi16,
+        _mm256_packus_epi16, _mm256_packus_epi32, _mm256_permute4x64_epi64, _mm256_set1_epi16,
+        _mm256_set1_epi32, _mm256_shuffle_epi8, _mm256_slli_epi16, _mm256_sra_epi32, _mm256_srli_epi16,
+        _mm256_storeu_si256, _mm256_sub_epi16, _mm256_sub_epi32, _mm256_unpackhi_epi8, _mm256_unpackhi_epi16,
         _mm256_unpacklo_epi8, _mm256_unpacklo_epi16,
     };
 
@@ -54,10 +60,10 @@ mod avx2 {
     use crate::grade::Grade;
     use crate::tone::{PIECES, Tone};
 
-    /// What stands beside blue, so that black is added as a fourth product.
+    /// What stands beside blue at most, so that black is added as a fourth product.
     const ONE: i32 = 1 << 10;
 
-    /// A row of the matrix, as pairs: of red and green, of blue and [`ONE`].
+    /// A row of the matrix, as pairs: of red and green, of blue and one.
     #[derive(Clone, Copy)]
     struct MatrixRow([__m256i; 2]);
 
@@ -85,9 +91,17 @@ mod avx2 {
         let n = out_red.len();
         let (out_green, out_blue) = (&mut out_green[..n], &mut out_blue[..n]);
         let (red, green, blue) = (&red[..n], &green[..n], &blue[..n]);
-        let light = Light::<QUARTERS>::new(compander);
+        let limits = grade.limits.map(|limit| limit as i16);
+        let lights = [
+            Light::<QUARTERS>::new(compander, limits[0]),
+            Light::<QUARTERS>::new(compander, limits[1]),
+            Light::<QUARTERS>::new(compander, limits[2]),
+        ];
         let curve = curve(&grade.tone);
-        let row = |[a, b, c]: [i16; 3]| MatrixRow([pair(a, b), pair(c, (grade.tone.black / ONE) as i16)]);
+        // Both are powers of two.
+        let one = grade.tone.black.min(ONE);
+        let row = |[a, b, c]: [i16; 3]| MatrixRow([pair(a, b), pair(c, (grade.tone.black / one) as i16)]);
+        let one = _mm256_set1_epi16(one as i16);
         let rows = [row(grade.matrix[0]), row(grade.matrix[1]), row(grade.matrix[2])];
         let ((reds, red), (greens, green), (blues, blue)) =
             (red.as_chunks::<32>(), green.as_chunks::<32>(), blue.as_chunks::<32>());
@@ -97,18 +111,18 @@ mod avx2 {
         let samples = reds.iter().zip(greens).zip(blues);
         let to = out_reds.iter_mut().zip(out_greens).zip(out_blues);
         for (((red, green), blue), ((out_red, out_green), out_blue)) in samples.zip(to) {
-            let (red, green, blue) = (light.of(red), light.of(green), light.of(blue));
-            let first = paired(red[0], green[0], blue[0]);
-            let second = paired(red[1], green[1], blue[1]);
+            let (red, green, blue) = (lights[0].of(red), lights[1].of(green), lights[2].of(blue));
+            let first = paired(red[0], green[0], blue[0], one);
+            let second = paired(red[1], green[1], blue[1], one);
             store(out_red, curve.codes(rows[0].places(first, curve), rows[0].places(second, curve)));
             store(out_green, curve.codes(rows[1].places(first, curve), rows[1].places(second, curve)));
             store(out_blue, curve.codes(rows[2].places(first, curve), rows[2].places(second, curve)));
         }
         let rest = ([red, green, blue], [out_red, out_green, out_blue]);
         if QUARTERS {
-            grade.row(|sample| compander.expand(sample), rest.0, rest.1);
+            grade.row(|_, sample| compander.expand(sample), rest.0, rest.1);
         } else {
-            grade.row(|sample| sample as i16, rest.0, rest.1);
+            grade.row(|channel, sample| super::limited(grade, channel, sample), rest.0, rest.1);
         }
     }
 
@@ -195,31 +209,32 @@ mod avx2 {
         _mm256_set1_epi32(i32::from(second) << 16 | i32::from(first as u16))
     }
 
-    /// 16 pixels in pairs of red and green, of blue and [`ONE`]: the lower halves of both lanes, then the upper ones.
+    /// 16 pixels in pairs of red and green, of blue and one: the lower halves of both lanes, then the upper ones.
     #[target_feature(enable = "avx2")]
-    fn paired(red: __m256i, green: __m256i, blue: __m256i) -> [[__m256i; 2]; 2] {
-        let one = _mm256_set1_epi16(ONE as i16);
+    fn paired(red: __m256i, green: __m256i, blue: __m256i, one: __m256i) -> [[__m256i; 2]; 2] {
         [
             [_mm256_unpacklo_epi16(red, green), _mm256_unpacklo_epi16(blue, one)],
             [_mm256_unpackhi_epi16(red, green), _mm256_unpackhi_epi16(blue, one)],
         ]
     }
 
-    /// Samples to light: quarters are expanded.
+    /// Samples to light: quarters are expanded, light is limited.
     #[derive(Clone, Copy)]
     struct Light<const QUARTERS: bool> {
         step: __m256i,
         start: __m256i,
         zero: __m256i,
+        limit: __m256i,
     }
 
     impl<const QUARTERS: bool> Light<QUARTERS> {
         #[target_feature(enable = "avx2")]
-        fn new(compander: Compander) -> Light<QUARTERS> {
+        fn new(compander: Compander, limit: i16) -> Light<QUARTERS> {
             Light {
                 step: _mm256_set1_epi16(STEP),
                 start: _mm256_set1_epi16(compander.start),
                 zero: _mm256_set1_epi16(compander.zero),
+                limit: _mm256_set1_epi16(limit),
             }
         }
 
@@ -233,7 +248,7 @@ mod avx2 {
         #[target_feature(enable = "avx2")]
         fn expanded(self, samples: __m256i) -> __m256i {
             if !QUARTERS {
-                return samples;
+                return _mm256_min_epi16(_mm256_srli_epi16::<1>(samples), self.limit);
             }
             let root = _mm256_add_epi16(_mm256_mullo_epi16(samples, self.step), self.start);
             _mm256_sub_epi16(_mm256_mulhrs_epi16(root, root), self.zero)

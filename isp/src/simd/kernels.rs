@@ -54,8 +54,6 @@ kernels! {
     fn video_green_8(samples: &[u16], differences: Taps<'_, i16>, out: [&mut [u8]; 3]) = video::green_site;
     /// Black level and gain in 16 bits, in place.
     fn level(level: Level16, row: &mut [u16]) = Level16::apply_row;
-    /// Level and gain, to 15 bits.
-    fn light(level: Level16, row: &[u16], light: &mut [u16]) = Level16::light;
     /// The colour matrix in place, on planar 16-bit light.
     fn matrix(colour: &Colour, planes: [&mut [u16]; 3]) = Colour::matrix_row;
     /// Samples that stand alone, clamped to their neighbours.

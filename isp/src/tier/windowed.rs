@@ -11,7 +11,7 @@ use crate::simd::Simd;
 #[derive(Debug, Clone)]
 pub(crate) enum Windowed {
     Preview(Interpolator<u16>),
-    Video(Video<u16>),
+    Video(Box<Video<u16>>),
 }
 
 impl Windowed {
@@ -19,7 +19,7 @@ impl Windowed {
     pub(crate) fn new(tier: Tier, geometry: &RawGeometry, simd: Simd) -> Option<Windowed> {
         match tier {
             Tier::Preview => Some(Windowed::Preview(Interpolator::new(preview::METHOD, geometry, simd))),
-            Tier::Video => Some(Windowed::Video(Video::new(geometry, simd))),
+            Tier::Video => Some(Windowed::Video(Box::new(Video::new(geometry, simd)))),
             Tier::Still | Tier::Best => None,
         }
     }
