@@ -87,7 +87,7 @@ pub struct Scratch {
 
 #[derive(Debug, Clone)]
 enum Rows {
-    Preview(Interpolator<u8>),
+    Preview(Box<Interpolator<u8>>),
     Video(Box<Video<u8>>),
     Directional(Box<Directional>, [[Vec<u8>; 3]; 2]),
 }
@@ -109,7 +109,9 @@ impl Plan {
     pub fn scratch(&self) -> Scratch {
         let width = self.geometry.width;
         let rows = match self.tier {
-            Tier::Preview => Rows::Preview(Interpolator::new(preview::EIGHT_BITS, &self.geometry, self.simd)),
+            Tier::Preview => {
+                Rows::Preview(Box::new(Interpolator::new(preview::EIGHT_BITS, &self.geometry, self.simd)))
+            }
             Tier::Video => Rows::Video(Box::new(Video::new(&self.geometry, self.simd))),
             Tier::Still => self.directional(directional::Method::Still),
             Tier::Best => self.directional(directional::Method::Best),

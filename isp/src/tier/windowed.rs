@@ -10,7 +10,7 @@ use crate::simd::Simd;
 /// Demosaics row after row.
 #[derive(Debug, Clone)]
 pub(crate) enum Windowed {
-    Preview(Interpolator<u16>),
+    Preview(Box<Interpolator<u16>>),
     Video(Box<Video<u16>>),
 }
 
@@ -18,7 +18,9 @@ impl Windowed {
     /// For frames of a valid geometry; none for the directional tiers, which work in bands.
     pub(crate) fn new(tier: Tier, geometry: &RawGeometry, simd: Simd) -> Option<Windowed> {
         match tier {
-            Tier::Preview => Some(Windowed::Preview(Interpolator::new(preview::METHOD, geometry, simd))),
+            Tier::Preview => {
+                Some(Windowed::Preview(Box::new(Interpolator::new(preview::METHOD, geometry, simd))))
+            }
             Tier::Video => Some(Windowed::Video(Box::new(Video::new(geometry, simd)))),
             Tier::Still | Tier::Best => None,
         }
