@@ -4,7 +4,8 @@
 use std::time::Duration;
 
 use latent_isp::{
-    CfaPattern, Demosaic, Error, Packing, RawGeometry, RawView, Rendering, develop, packing, proxy,
+    CfaPattern, Demosaic, Error, Packing, RawGeometry, RawView, Rendering, Simd, Tier, develop, fused,
+    packing, proxy, tier,
 };
 
 const WIDTH: u32 = 4000;
@@ -32,12 +33,43 @@ fn main() -> Result<(), Error> {
         let binned = proxy::bin(&raw)?;
         let rendering = Rendering::automatic(binned.statistics(), None);
         println!("{packing} {bits}:");
-        best("proxy: bin", || proxy::bin(&raw).map(drop))?;
-        best("proxy: render", || binned.render(&rendering).map(drop))?;
+        let (mut again, mut picture) = (binned.clone(), binned.render(&rendering)?);
+        best("proxy: bin", || again.bin(&raw))?;
+        best("proxy: render", || binned.render_to(&rendering, &mut picture))?;
+        best("proxy, new memory", || proxy::bin(&raw)?.render(&rendering).map(drop))?;
         best("plan", || develop::Plan::new(geometry, &rendering, Demosaic::Bilinear).map(drop))?;
         for method in [Demosaic::Bilinear, Demosaic::GradientCorrected] {
             best(&format!("full: {method:?}"), || develop::develop(&raw, &rendering, method).map(drop))?;
         }
+        quick(&raw, &rendering)?;
+    }
+    Ok(())
+}
+
+/// The tiers and the fused path, into buffers made before.
+fn quick(raw: &RawView<'_>, rendering: &Rendering) -> Result<(), Error> {
+    let samples = 3 * WIDTH as usize * HEIGHT as usize;
+    let (mut eight, copied, mut sixteen) = (vec![0; samples], vec![1; samples], vec![0; samples]);
+    best("copy of RGB8", || {
+        eight.copy_from_slice(&copied);
+        Ok(())
+    })?;
+    for tier in Tier::ALL {
+        let plan = tier::Plan::new(*raw.geometry(), tier, Simd::detect())?;
+        let mut scratch = plan.scratch();
+        best(&format!("tier: {}", tier.name()), || {
+            plan.strip_with(&mut scratch, raw, 0..HEIGHT, &mut eight)
+        })?;
+    }
+    let linear = tier::LinearPlan::new(*raw.geometry(), Tier::Video, Simd::detect())?;
+    let mut scratch = linear.scratch();
+    best("tier: video, linear", || linear.strip_with(&mut scratch, raw, 0..HEIGHT, &mut sixteen))?;
+    for (name, tier, whole) in [("fused: video", Tier::Video, true), ("fused: preview", Tier::Preview, false)]
+    {
+        let options = fused::Options { tier, clamp_defects: whole, sharpen: whole };
+        let plan = fused::Plan::new(*raw.geometry(), rendering, options, Simd::detect())?;
+        let mut scratch = plan.scratch();
+        best(name, || plan.strip_with(&mut scratch, raw, 0..HEIGHT, &mut eight))?;
     }
     Ok(())
 }
@@ -73,6 +105,8 @@ fn best(what: &str, mut run: impl FnMut() -> Result<(), Error>) -> Result<(), Er
 
 /// Time that this thread has spent on a CPU: other load on the machine disturbs it less than the clock on the wall.
 fn cpu_time() -> Duration {
+    // The kernel brings its account up to date when a thread offers its place.
+    std::thread::yield_now();
     let text = std::fs::read_to_string("/proc/thread-self/schedstat").unwrap_or_default();
     let nanoseconds = text.split_whitespace().next().and_then(|number| number.parse().ok());
     Duration::from_nanos(nanoseconds.unwrap_or(0))

@@ -1,13 +1,12 @@
 //! From white-balanced camera colours to the picture's: the 3x3 matrix and the tone curve, row by row.
 
 use crate::Rendering;
-use crate::compand::Compander;
 use crate::curve::ToneCurve;
 use crate::demosaic::Planes;
-use crate::mosaic::{FULL, round_to_full};
+use crate::mosaic::round_to_full;
 use crate::simd::{Simd, kernels};
 
-/// The colour stages that both paths share, ready to run.
+/// The colour stages of the full path, ready to run.
 #[derive(Debug, Clone)]
 pub(crate) struct Colour {
     simd: Simd,
@@ -31,33 +30,6 @@ impl Colour {
             red[i] = dot(self.matrix[0], rgb);
             green[i] = dot(self.matrix[1], rgb);
             blue[i] = dot(self.matrix[2], rgb);
-        }
-    }
-
-    /// Expands companded samples to linear light, with the matrix applied.
-    #[inline(always)]
-    pub(crate) fn light(&self, compander: Compander, quarters: [&[u16]; 3], light: [&mut [u16]; 3]) {
-        let [red, green, blue] = light;
-        let n = red.len();
-        let (green, blue) = (&mut green[..n], &mut blue[..n]);
-        let [red_from, green_from, blue_from] = [&quarters[0][..n], &quarters[1][..n], &quarters[2][..n]];
-        let scale = f32::from(FULL) / f32::from(compander.full());
-        for i in 0..n {
-            let rgb = [
-                f32::from(compander.expand(red_from[i])) * scale,
-                f32::from(compander.expand(green_from[i])) * scale,
-                f32::from(compander.expand(blue_from[i])) * scale,
-            ];
-            red[i] = dot(self.matrix[0], rgb);
-            green[i] = dot(self.matrix[1], rgb);
-            blue[i] = dot(self.matrix[2], rgb);
-        }
-    }
-
-    /// Linear light to 8-bit codes.
-    pub(crate) fn tone(&self, light: &[u16], out: &mut [u8]) {
-        for (code, &light) in out.iter_mut().zip(light) {
-            *code = self.curve.code(light);
         }
     }
 

@@ -45,11 +45,16 @@ impl ToneCurve {
     }
 }
 
+/// The curve itself: light, white being 1, to 0 to 1.
+pub(crate) fn exact(linear: f64, exposure: f64) -> f64 {
+    srgb(shoulder(exposure * linear, exposure))
+}
+
 /// The smallest value from `from` on whose code is at least `code`.
 fn first_reaching(code: u8, from: u16, exposure: f64) -> u16 {
     let reaches = |value: u16| {
         let linear = f64::from(value) / f64::from(FULL);
-        255.0 * srgb(shoulder(exposure * linear, exposure)) + 0.5 >= f64::from(code)
+        255.0 * exact(linear, exposure) + 0.5 >= f64::from(code)
     };
     let (mut low, mut high) = (from, FULL);
     while low < high {
@@ -111,7 +116,7 @@ mod tests {
             let curve = ToneCurve::new(exposure);
             for value in 0..=FULL {
                 let linear = f64::from(value) / f64::from(FULL);
-                let exact = 255.0 * srgb(shoulder(exposure * linear, exposure));
+                let exact = 255.0 * exact(linear, exposure);
                 assert_eq!(curve.code(value), (exact + 0.5) as u8, "exposure {exposure}, value {value}");
             }
             assert_eq!(curve.code(0), 0);

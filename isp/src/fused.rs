@@ -9,16 +9,16 @@
 
 use std::ops::Range;
 
-use crate::colour::Colour;
-use crate::compand::{self, Compander};
+use crate::compand::{Compander, Compression};
 use crate::defects;
 use crate::demosaic::check_rows;
+use crate::grade::Grade;
 use crate::mosaic::{SplitRow, Window, half_len};
 use crate::picture::Picture;
 use crate::sharpen;
 use crate::simd::rgb8::{self, Store};
-use crate::simd::{Simd, kernels};
-use crate::tier::{Halves, Interpolator, Method, Tier};
+use crate::simd::{Simd, grade, kernels, split};
+use crate::tier::{Halves, Tier, Windowed};
 use crate::{Error, RawGeometry, RawView, Rendering, unpack};
 
 /// What the fused path does beside developing.
@@ -37,12 +37,13 @@ pub struct Options {
 pub struct Plan {
     geometry: RawGeometry,
     options: Options,
-    method: Method<u16>,
+    /// What every scratch starts from.
+    windowed: Windowed,
     simd: Simd,
     compander: Compander,
     /// Codes to working samples, for red, green and blue.
-    tables: [Box<[u16]>; 3],
-    colour: Colour,
+    compressions: [Compression; 3],
+    grade: Grade,
 }
 
 /// The rows that a strip works in; made by [`Plan::scratch`], one for each thread.
@@ -51,8 +52,7 @@ pub struct Scratch {
     geometry: RawGeometry,
     options: Options,
     mosaic: Mosaic,
-    interpolator: Interpolator<u16>,
-    light: [Vec<u16>; 3],
+    interpolator: Windowed,
     developed: [Row; 3],
     luma: Window<u8>,
     sharp: Row,
@@ -81,11 +81,12 @@ impl Plan {
     ) -> Result<Plan, Error> {
         geometry.validate()?;
         rendering.validate()?;
-        let method = options.tier.row_method().ok_or(Error::FusedTier(options.tier.name()))?;
+        let windowed =
+            Windowed::new(options.tier, &geometry, simd).ok_or(Error::FusedTier(options.tier.name()))?;
         let compander = Compander::new(f64::from(rendering.exposure));
-        let tables = rendering.gains.map(|gain| compander.table(&geometry, f64::from(gain)));
-        let colour = Colour::new(rendering, simd);
-        Ok(Plan { geometry, options, method, simd, compander, tables, colour })
+        let compressions = rendering.gains.map(|gain| compander.compression(&geometry, f64::from(gain)));
+        let grade = Grade::new(rendering, compander.full());
+        Ok(Plan { geometry, options, windowed, simd, compander, compressions, grade })
     }
 
     /// Raw rows above and below a strip that it depends on.
@@ -103,8 +104,7 @@ impl Plan {
             geometry: self.geometry,
             options: self.options,
             mosaic: Mosaic { codes: vec![0; width as usize], sensed: Window::new(width, height) },
-            interpolator: Interpolator::new(self.method, &self.geometry, self.simd),
-            light: std::array::from_fn(|_| vec![0; half_len(width)]),
+            interpolator: self.windowed.clone(),
             developed: std::array::from_fn(|_| row()),
             luma: Window::new(width, height),
             sharp: row(),
@@ -129,17 +129,14 @@ impl Plan {
             return Err(Error::OtherGeometry);
         }
         check_rows(&rows, width, height, out.len(), "strip (bytes)")?;
-        let Scratch { mosaic, interpolator, light, developed, luma, sharp, .. } = scratch;
+        let Scratch { mosaic, interpolator, developed, luma, sharp, .. } = scratch;
         mosaic.sensed.clear();
         interpolator.clear();
         luma.clear();
         let mut develop = |y: u32, row: &mut Row| {
             let halves = interpolator.row(y, &mut |y, row| self.samples(view, y, mosaic, row));
             for (from, to) in halves.into_iter().zip(row.iter_mut()) {
-                kernels::light(self.simd, &self.colour, self.compander, from, slices_mut(light));
-                for (from, to) in light.iter().zip(to) {
-                    self.colour.tone(from, to);
-                }
+                grade::from_quarters(self.simd, &self.grade, self.compander, from, slices_mut(to));
             }
         };
         for (y, to) in rows.zip(out.chunks_exact_mut(3 * width as usize)) {
@@ -169,8 +166,8 @@ impl Plan {
         let RawGeometry { bits, packing, pattern, .. } = self.geometry;
         let mut sense = |y: u32, row: &mut SplitRow<u16>| {
             let codes = unpack::codes(self.simd, view.row(y), bits, packing, codes);
-            let tables = [0, 1].map(|x| &*self.tables[pattern.channel_at(x, y) as usize]);
-            compand::split(codes, tables, row.halves_mut());
+            let compressions = [0, 1].map(|x| &self.compressions[pattern.channel_at(x, y) as usize]);
+            split::compressed(self.simd, codes, compressions, row.halves_mut());
         };
         if !self.options.clamp_defects {
             return sense(y, row);

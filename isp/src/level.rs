@@ -8,11 +8,11 @@ use crate::mosaic::FULL;
 /// significant bits whatever the range of codes is.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub(crate) struct Level {
-    black: u16,
+    pub(crate) black: u16,
     /// Distance from black that reaches full scale.
-    full: u16,
-    factor: u16,
-    shift: u32,
+    pub(crate) full: u16,
+    pub(crate) factor: u16,
+    pub(crate) shift: u32,
 }
 
 impl Level {
@@ -60,7 +60,7 @@ impl Level {
 
 /// What rounds a shift half up.
 #[inline(always)]
-fn half(shift: u32) -> u32 {
+pub(crate) fn half(shift: u32) -> u32 {
     (1 << shift) >> 1
 }
 

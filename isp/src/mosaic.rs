@@ -133,6 +133,11 @@ impl<T: Copy + Default> Window<T> {
         }
     }
 
+    /// Row `y`, which [`Window::advance`] must have made present.
+    pub(crate) fn held(&self, y: u32) -> &SplitRow<T> {
+        &self.rows[(y % WINDOW) as usize]
+    }
+
     /// Row `y + offset`, mirrored at the borders; [`Window::advance`] must have made it present.
     pub(crate) fn row(&self, y: u32, offset: i32) -> &SplitRow<T> {
         &self.rows[(mirror(i64::from(y) + i64::from(offset), self.height) % WINDOW) as usize]

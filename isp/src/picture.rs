@@ -46,21 +46,29 @@ impl Picture {
 }
 
 /// `width * height * planes` zeros, or an error instead of an abort.
-pub(crate) fn zeroed<T: Clone + Default>(
+fn zeroed(width: u32, height: u32, planes: usize, what: &'static str) -> Result<Vec<u8>, Error> {
+    let mut data = Vec::new();
+    let len = reserve(&mut data, width, height, planes, what)?;
+    data.resize(len, 0);
+    Ok(data)
+}
+
+/// Empties `data` and makes room for `width * height * planes`, or an error instead of an abort.
+pub(crate) fn reserve<T>(
+    data: &mut Vec<T>,
     width: u32,
     height: u32,
     planes: usize,
     what: &'static str,
-) -> Result<Vec<T>, Error> {
+) -> Result<usize, Error> {
     let too_large = || Error::TooLarge { what };
     let len = (width as usize)
         .checked_mul(height as usize)
         .and_then(|pixels| pixels.checked_mul(planes))
         .ok_or_else(too_large)?;
-    let mut data = Vec::new();
+    data.clear();
     data.try_reserve_exact(len).map_err(|_| too_large())?;
-    data.resize(len, T::default());
-    Ok(data)
+    Ok(len)
 }
 
 #[cfg(test)]

@@ -7,17 +7,18 @@
 //! more time and was no closer to the full picture.) The two greens are averaged, which halves the variance of their
 //! noise. An odd last column or row makes no pixel.
 
-use crate::colour::Colour;
-use crate::level::Level;
-use crate::mosaic::FULL;
-use crate::picture::zeroed;
+use crate::grade::Grade;
+use crate::picture::reserve;
 use crate::reader::{CellReader, planes, planes_mut};
-use crate::simd::kernels;
+use crate::simd::{grade, rgb8};
 use crate::statistics::Collector;
 use crate::{Error, Picture, RawView, Rendering, Simd, Statistics};
 
+/// Full scale of light on its way through the matrix.
+const LIGHT: i16 = i16::MAX;
+
 /// A half-size picture in linear light, before white balance.
-#[derive(Debug, Clone)]
+#[derive(Debug, Clone, Default)]
 pub struct Proxy {
     width: u32,
     height: u32,
@@ -31,20 +32,34 @@ pub struct Proxy {
 /// # Errors
 /// [`Error::TooLarge`] where 6 bytes for each 2x2 cell can't be allocated.
 pub fn bin(view: &RawView<'_>) -> Result<Proxy, Error> {
-    let mut reader = CellReader::new(view);
-    let (width, height) = reader.size();
-    let mut rows = zeroed(width, height, 3, "the proxy")?;
-    let mut collector = Collector::new(width, height);
-    for (y, row) in (0..height).zip(rows.chunks_exact_mut(3 * width as usize)) {
-        reader.row(y, planes_mut(row));
-        if collector.wants(y) {
-            collector.row(y, planes(row));
-        }
-    }
-    Ok(Proxy { width, height, rows, statistics: collector.finish() })
+    let mut proxy = Proxy::default();
+    proxy.bin(view)?;
+    Ok(proxy)
 }
 
 impl Proxy {
+    /// As [`bin`], into the memory of the last frame: fresh memory costs as much as the rest.
+    ///
+    /// # Errors
+    /// As [`bin`]; the proxy is then empty.
+    pub fn bin(&mut self, view: &RawView<'_>) -> Result<(), Error> {
+        let mut reader = CellReader::new(view);
+        let (width, height) = reader.size();
+        let mut rows = std::mem::take(self).rows;
+        reserve(&mut rows, width, height, 3, "the proxy")?;
+        let mut row = vec![0; 3 * width as usize];
+        let mut collector = Collector::new(width, height);
+        for y in 0..height {
+            reader.row(y, planes_mut(&mut row));
+            if collector.wants(y) {
+                collector.row(y, planes(&row));
+            }
+            rows.extend_from_slice(&row);
+        }
+        *self = Proxy { width, height, rows, statistics: collector.finish() };
+        Ok(())
+    }
+
     /// Pixels a row: half the raw width, rounded down.
     pub fn width(&self) -> u32 {
         self.width
@@ -65,21 +80,31 @@ impl Proxy {
     /// # Errors
     /// [`Error::Rendering`] for numbers out of range; [`Error::TooLarge`] where the picture can't be allocated.
     pub fn render(&self, rendering: &Rendering) -> Result<Picture, Error> {
-        rendering.validate()?;
-        let colour = Colour::new(rendering, Simd::detect());
-        let simd = Simd::detect();
-        let levels = rendering.gains.map(|gain| Level::new(0, FULL, f64::from(gain)));
-        let mut picture = Picture::new(self.width, self.height)?;
-        let row_len = 3 * self.width as usize;
-        let mut scratch = vec![0; row_len];
-        for (row, out) in self.rows.chunks_exact(row_len).zip(picture.data.chunks_exact_mut(row_len)) {
-            scratch.copy_from_slice(row);
-            let mut planes = planes_mut(&mut scratch);
-            for (level, plane) in levels.iter().zip(&mut planes) {
-                kernels::level(simd, *level, plane);
-            }
-            colour.planar_row(planes, out);
-        }
+        let mut picture = Picture { width: 0, height: 0, data: Vec::new() };
+        self.render_to(rendering, &mut picture)?;
         Ok(picture)
+    }
+
+    /// As [`Proxy::render`], into the memory of another picture.
+    ///
+    /// # Errors
+    /// As [`Proxy::render`]; the picture is then as it was, or empty.
+    pub fn render_to(&self, rendering: &Rendering, picture: &mut Picture) -> Result<(), Error> {
+        rendering.validate()?;
+        let data = &mut picture.data;
+        (picture.width, picture.height) = (0, 0);
+        reserve(data, self.width, self.height, 3, "the picture")?;
+        let simd = Simd::detect();
+        let grade = Grade::with_gains(rendering, LIGHT);
+        let width = self.width as usize;
+        let mut codes: [Vec<u8>; 3] = std::array::from_fn(|_| vec![0; width]);
+        let mut out = vec![0; 3 * width];
+        for row in self.rows.chunks_exact(3 * width.max(1)) {
+            grade::from_light(simd, &grade, planes(row), codes.each_mut().map(Vec::as_mut_slice));
+            rgb8::interleave_planes(simd, codes.each_ref().map(Vec::as_slice), &mut out);
+            data.extend_from_slice(&out);
+        }
+        (picture.width, picture.height) = (self.width, self.height);
+        Ok(())
     }
 }

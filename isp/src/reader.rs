@@ -3,7 +3,7 @@
 use crate::level::Level;
 use crate::mosaic::SplitRow;
 use crate::raw::RawGeometry;
-use crate::simd::kernels;
+use crate::simd::{cells, kernels};
 use crate::{CfaPattern, RawView, Simd, unpack};
 
 /// Reads rows of one kind of frame: unpacks them, takes off the black level, normalises and applies gains.
@@ -40,17 +40,21 @@ impl Reader {
 #[derive(Debug)]
 pub(crate) struct CellReader<'a> {
     view: RawView<'a>,
-    reader: Reader,
-    codes: Vec<u16>,
-    rows: [SplitRow; 2],
+    simd: Simd,
+    level: Level,
+    codes: [Vec<u16>; 2],
 }
 
 impl<'a> CellReader<'a> {
     pub(crate) fn new(view: &RawView<'a>) -> CellReader<'a> {
-        let geometry = view.geometry();
-        let row = SplitRow::new(geometry.width);
-        let codes = vec![0; geometry.width as usize];
-        CellReader { view: *view, reader: Reader::new(geometry, [1.0; 3]), codes, rows: [row.clone(), row] }
+        let &RawGeometry { width, black, white, .. } = view.geometry();
+        let codes = vec![0; width as usize];
+        CellReader {
+            view: *view,
+            simd: Simd::detect(),
+            level: Level::new(black, white, 1.0),
+            codes: [codes.clone(), codes],
+        }
     }
 
     /// Cells across and down.
@@ -59,22 +63,12 @@ impl<'a> CellReader<'a> {
     }
 
     /// Reads cell row `y`: red, green (the mean of both, rounded half up) and blue, each as long as a cell row.
-    pub(crate) fn row(&mut self, y: u32, [red, green, blue]: [&mut [u16]; 3]) {
-        for (line, row) in (2 * y..).zip(&mut self.rows) {
-            self.reader.row(&self.view, line, &mut self.codes, row);
-        }
-        let [upper, lower] = self.rows.each_ref().map(|row| [row.columns(0, 0), row.columns(1, 0)]);
-        let (red_from, greens, blue_from) = match self.reader.pattern {
-            CfaPattern::Rggb => (upper[0], [upper[1], lower[0]], lower[1]),
-            CfaPattern::Grbg => (upper[1], [upper[0], lower[1]], lower[0]),
-            CfaPattern::Gbrg => (lower[0], [upper[0], lower[1]], upper[1]),
-            CfaPattern::Bggr => (lower[1], [upper[1], lower[0]], upper[0]),
-        };
-        red.copy_from_slice(&red_from[..red.len()]);
-        blue.copy_from_slice(&blue_from[..blue.len()]);
-        for (green, (&first, &second)) in green.iter_mut().zip(greens[0].iter().zip(greens[1])) {
-            *green = ((u32::from(first) + u32::from(second) + 1) >> 1) as u16;
-        }
+    pub(crate) fn row(&mut self, y: u32, out: [&mut [u16]; 3]) {
+        let &RawGeometry { bits, packing, pattern, .. } = self.view.geometry();
+        let [upper, lower] = &mut self.codes;
+        let upper = unpack::codes(self.simd, self.view.row(2 * y), bits, packing, upper);
+        let lower = unpack::codes(self.simd, self.view.row(2 * y + 1), bits, packing, lower);
+        cells::rgb(self.simd, self.level, pattern, [upper, lower], out);
     }
 }
 

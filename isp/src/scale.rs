@@ -1,92 +1,89 @@
-//! Codes to the working scales of the fast tiers: black level, full scale and gain in 16-bit lanes.
+//! Codes to the working scales of the tiers: black level and full scale in 16-bit lanes.
 //!
 //! The tiers work where their output lives: 8-bit codes, or quarters of them where sums need room. A sample's distance
-//! from black, shifted up to fill 16 bits, is multiplied by a 16-bit factor and the upper half kept: one
-//! instruction a vector on every machine.
+//! from black, shifted to fill 15 bits, is multiplied by a 15-bit factor and rounded, which vector units do in one
+//! instruction.
 
 /// Full scale of quarters: 255 codes of 4.
 pub(crate) const QUARTERS: u16 = 4 * 255;
 
-/// What the factor brings full scale to: 128ths of an 8-bit code, 32nds of a quarter.
-const FULL: u32 = 128 * 255;
+/// What the factor brings full scale to: 64ths of an 8-bit code, 16ths of a quarter.
+const FULL: u32 = 64 * 255;
 
 /// Maps codes to 8 bits or to quarters, `black` to 0 and `black + full` and what is above to full scale.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub(crate) struct Scale {
     pub(crate) black: u16,
     pub(crate) full: u16,
-    pub(crate) lift: u32,
-    pub(crate) factor: u16,
+    /// How far distances are shifted up.
+    pub(crate) up: u32,
+    /// How far they are shifted down: by one bit where they have 16.
+    pub(crate) down: u32,
+    pub(crate) factor: i16,
 }
 
 impl Scale {
-    /// For `black < white` and a gain of 1 or more; a smaller or undefined one counts as 1.
-    pub(crate) fn new(black: u16, white: u16, gain: f64) -> Scale {
-        let range = f64::from(white.saturating_sub(black).max(1));
-        let gain = if gain > 1.0 { gain } else { 1.0 };
-        let full = (range / gain + 0.5).max(1.0) as u16;
-        let lift = full.leading_zeros();
-        let lifted = u32::from(full) << lift;
-        // Rounded up, so that full scale is reached; at most 32640 * 65536 / 32768, which fits in 16 bits.
-        let factor = (FULL << 16).div_ceil(lifted) as u16;
-        Scale { black, full, lift, factor }
+    /// For `black < white`.
+    pub(crate) fn new(black: u16, white: u16) -> Scale {
+        let full = white.saturating_sub(black).max(1);
+        let up = full.leading_zeros().saturating_sub(1);
+        let down = u32::from(full > 0x7fff);
+        let lifted = u32::from(full) << up >> down;
+        // At most 16320 * 32768 / 16384, rounded up so that full scale is reached.
+        let factor = (FULL << 15).div_ceil(lifted) as i16;
+        Scale { black, full, up, down, factor }
     }
 
+    /// 64ths of an 8-bit code.
     #[inline(always)]
-    fn lifted(self, code: u16) -> u16 {
-        let above = code.saturating_sub(self.black).min(self.full) << self.lift;
-        ((u32::from(above) * u32::from(self.factor)) >> 16) as u16
+    fn fine(self, code: u16) -> i16 {
+        let above = code.saturating_sub(self.black).min(self.full) << self.up >> self.down;
+        rounded_product(above as i16, self.factor)
     }
 
     #[inline(always)]
     fn eight_bits(self, code: u16) -> u8 {
-        ((self.lifted(code) + 64) >> 7) as u8
+        rounded_product(self.fine(code), 1 << 9) as u8
     }
 
     #[inline(always)]
     fn quarters(self, code: u16) -> u16 {
-        (self.lifted(code) + 16) >> 5
+        rounded_product(self.fine(code), 1 << 11) as u16
     }
 }
 
-/// Splits a row of codes into 8-bit halves, each column parity with its scale.
+/// The product's upper half without its sign's repetition, rounded half up: one instruction on vector units.
 #[inline(always)]
-pub(crate) fn split_8(codes: &[u16], [even_scale, odd_scale]: [Scale; 2], [even, odd]: [&mut [u8]; 2]) {
+pub(crate) fn rounded_product(a: i16, b: i16) -> i16 {
+    ((i32::from(a) * i32::from(b) + 0x4000) >> 15) as i16
+}
+
+/// Splits a row of codes into 8-bit halves of even and odd columns.
+#[inline(always)]
+pub(crate) fn split_8(codes: &[u16], scale: Scale, [even, odd]: [&mut [u8]; 2]) {
     let (pairs, last) = codes.as_chunks::<2>();
     let n = pairs.len().min(odd.len());
     let (to_even, to_odd) = (&mut even[..n], &mut odd[..n]);
     for i in 0..n {
-        to_even[i] = even_scale.eight_bits(pairs[i][0]);
-        to_odd[i] = odd_scale.eight_bits(pairs[i][1]);
+        to_even[i] = scale.eight_bits(pairs[i][0]);
+        to_odd[i] = scale.eight_bits(pairs[i][1]);
     }
     if let (&[code], Some(sample)) = (last, even.get_mut(n)) {
-        *sample = even_scale.eight_bits(code);
+        *sample = scale.eight_bits(code);
     }
 }
 
-/// Splits a row of codes into halves of quarters, each column parity with its scale.
+/// Splits a row of codes into halves of quarters of even and odd columns.
 #[inline(always)]
-pub(crate) fn split_quarters(
-    codes: &[u16],
-    [even_scale, odd_scale]: [Scale; 2],
-    [even, odd]: [&mut [u16]; 2],
-) {
+pub(crate) fn split_quarters(codes: &[u16], scale: Scale, [even, odd]: [&mut [u16]; 2]) {
     let (pairs, last) = codes.as_chunks::<2>();
     let n = pairs.len().min(odd.len());
     let (to_even, to_odd) = (&mut even[..n], &mut odd[..n]);
     for i in 0..n {
-        to_even[i] = even_scale.quarters(pairs[i][0]);
-        to_odd[i] = odd_scale.quarters(pairs[i][1]);
+        to_even[i] = scale.quarters(pairs[i][0]);
+        to_odd[i] = scale.quarters(pairs[i][1]);
     }
     if let (&[code], Some(sample)) = (last, even.get_mut(n)) {
-        *sample = even_scale.quarters(code);
-    }
-}
-
-/// Rounds quarters half up to 8 bits.
-#[inline(always)]
-pub(crate) fn narrow(quarters: &[u16], out: &mut [u8]) {
-    for (byte, &sample) in out.iter_mut().zip(quarters) {
-        *byte = ((sample + 2) >> 2) as u8;
+        *sample = scale.quarters(code);
     }
 }

@@ -47,6 +47,14 @@ impl Zone {
     }
 }
 
+impl Default for Statistics {
+    /// Those of nothing.
+    fn default() -> Statistics {
+        let zones = vec![Zone::default(); (ZONES.0 * ZONES.1) as usize];
+        Statistics { zones, histograms: [[0; BINS]; 3], sums: [0; 3], cells: 0 }
+    }
+}
+
 /// Zones and histograms of one frame.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct Statistics {
@@ -117,9 +125,7 @@ impl Collector {
     /// For a picture of at least one cell.
     pub(crate) fn new(width: u32, height: u32) -> Collector {
         let step = width.max(height).div_ceil(MAX_SAMPLES).max(1);
-        let zones = vec![Zone::default(); (ZONES.0 * ZONES.1) as usize];
-        let statistics = Statistics { zones, histograms: [[0; BINS]; 3], sums: [0; 3], cells: 0 };
-        Collector { size: (width.max(1), height.max(1)), step, statistics }
+        Collector { size: (width.max(1), height.max(1)), step, statistics: Statistics::default() }
     }
 
     /// Whether cell row `y` is one of those that are sampled.
@@ -131,28 +137,31 @@ impl Collector {
     pub(crate) fn row(&mut self, y: u32, [red_row, green_row, blue_row]: [&[u16]; 3]) {
         let Statistics { zones, histograms, sums, cells } = &mut self.statistics;
         let zone_row = (u64::from(y) * u64::from(ZONES.1) / u64::from(self.size.1)) as usize;
-        let samples = red_row.iter().zip(green_row).zip(blue_row).enumerate().step_by(self.step as usize);
-        for (x, ((&red, &green), &blue)) in samples {
-            let rgb = [red, green, blue];
-            for ((histogram, sum), value) in histograms.iter_mut().zip(sums.iter_mut()).zip(rgb) {
-                histogram[bin(value)] += 1;
-                *sum += u64::from(value);
-            }
-            *cells += 1;
-            let zone_column = x * ZONES.0 as usize / self.size.0 as usize;
-            let Some(zone) = zones.get_mut(zone_row * ZONES.0 as usize + zone_column) else { continue };
-            if red.max(green).max(blue) >= CLIPPED {
-                zone.clipped += 1;
-                continue;
-            }
-            zone.cells += 1;
-            for (sum, value) in zone.sums.iter_mut().zip(rgb) {
-                *sum += u64::from(value);
-            }
-            if let (Some(&red), Some(&green), Some(&blue)) =
-                (red_row.get(x + 1), green_row.get(x + 1), blue_row.get(x + 1))
-            {
-                zone.see_step(rgb, [red, green, blue]);
+        let width = red_row.len().min(green_row.len()).min(blue_row.len());
+        let (red_row, green_row, blue_row) = (&red_row[..width], &green_row[..width], &blue_row[..width]);
+        let row = zones.iter_mut().skip(zone_row * ZONES.0 as usize).take(ZONES.0 as usize);
+        // The first column whose share of the width reaches the zone's.
+        let start = |zone: usize| (zone * self.size.0 as usize).div_ceil(ZONES.0 as usize);
+        for (column, zone) in row.enumerate() {
+            let first = start(column).next_multiple_of(self.step as usize);
+            for x in (first..start(column + 1).min(width)).step_by(self.step as usize) {
+                let rgb = [red_row[x], green_row[x], blue_row[x]];
+                for ((histogram, sum), value) in histograms.iter_mut().zip(sums.iter_mut()).zip(rgb) {
+                    histogram[bin(value)] += 1;
+                    *sum += u64::from(value);
+                }
+                *cells += 1;
+                if rgb[0].max(rgb[1]).max(rgb[2]) >= CLIPPED {
+                    zone.clipped += 1;
+                    continue;
+                }
+                zone.cells += 1;
+                for (sum, value) in zone.sums.iter_mut().zip(rgb) {
+                    *sum += u64::from(value);
+                }
+                if x + 1 < width {
+                    zone.see_step(rgb, [red_row[x + 1], green_row[x + 1], blue_row[x + 1]]);
+                }
             }
         }
     }

@@ -12,14 +12,16 @@ mod interpolator;
 mod linear;
 pub(crate) mod preview;
 pub(crate) mod video;
+mod windowed;
 
 use std::ops::Range;
 
 use self::directional::Directional;
-pub(crate) use self::interpolator::{Halves, Interpolator, Method};
+pub(crate) use self::interpolator::{Halves, Interpolator};
 pub use self::linear::{LinearPlan, LinearScratch};
+use self::video::Video;
+pub(crate) use self::windowed::Windowed;
 use crate::demosaic::check_rows;
-use crate::mosaic::half_len;
 use crate::scale::Scale;
 use crate::simd::rgb8::{self, Store};
 use crate::simd::{Simd, kernels, split};
@@ -30,7 +32,7 @@ use crate::{Error, RawGeometry, RawView, unpack};
 pub enum Tier {
     /// Bilinear.
     Preview,
-    /// Gradient-corrected (Malvar, He, Cutler 2004).
+    /// Edge-aware in green alone: the `video` method.
     Video,
     /// Edge-aware, red and blue included: the `directional` method at red and blue sites.
     Still,
@@ -52,20 +54,11 @@ impl Tier {
         }
     }
 
-    /// The row kernels in quarters of an 8-bit code; none for the directional tiers, which work in bands.
-    pub(crate) fn row_method(self) -> Option<Method<u16>> {
-        match self {
-            Tier::Preview => Some(preview::METHOD),
-            Tier::Video => Some(video::METHOD),
-            Tier::Still | Tier::Best => None,
-        }
-    }
-
     /// Rows and columns around a pixel that its colours depend on.
     pub fn halo(self) -> u32 {
         match self {
             Tier::Preview => preview::METHOD.halo,
-            Tier::Video => video::METHOD.halo,
+            Tier::Video => video::HALO,
             Tier::Still | Tier::Best => directional::HALO,
         }
     }
@@ -94,8 +87,8 @@ pub struct Scratch {
 
 #[derive(Debug, Clone)]
 enum Rows {
-    Preview(Interpolator<u8>),
-    Video(Interpolator<u16>, [[Vec<u8>; 3]; 2]),
+    Preview(Box<Interpolator<u8>>),
+    Video(Box<Video<u8>>),
     Directional(Box<Directional>, [[Vec<u8>; 3]; 2]),
 }
 
@@ -107,7 +100,7 @@ impl Plan {
     pub fn new(geometry: RawGeometry, tier: Tier, simd: Simd) -> Result<Plan, Error> {
         geometry.validate()?;
         let bytes = (geometry.width as usize).saturating_mul(geometry.height as usize).saturating_mul(3);
-        let scale = Scale::new(geometry.black, geometry.white, 1.0);
+        let scale = Scale::new(geometry.black, geometry.white);
         let store = if bytes >= STREAM_BYTES { Store::Streamed } else { Store::Cached };
         Ok(Plan { geometry, tier, simd, scale, store })
     }
@@ -116,11 +109,10 @@ impl Plan {
     pub fn scratch(&self) -> Scratch {
         let width = self.geometry.width;
         let rows = match self.tier {
-            Tier::Preview => Rows::Preview(Interpolator::new(preview::EIGHT_BITS, &self.geometry, self.simd)),
-            Tier::Video => {
-                let half = || std::array::from_fn(|_| vec![0; half_len(width)]);
-                Rows::Video(Interpolator::new(video::METHOD, &self.geometry, self.simd), [half(), half()])
+            Tier::Preview => {
+                Rows::Preview(Box::new(Interpolator::new(preview::EIGHT_BITS, &self.geometry, self.simd)))
             }
+            Tier::Video => Rows::Video(Box::new(Video::new(&self.geometry, self.simd))),
             Tier::Still => self.directional(directional::Method::Still),
             Tier::Best => self.directional(directional::Method::Best),
         };
@@ -151,7 +143,6 @@ impl Plan {
         }
         check_rows(&rows, width, height, out.len(), "strip (bytes)")?;
         let Scratch { codes, rows: interpolators, .. } = scratch;
-        let scales = [self.scale; 2];
         let row_bytes = 3 * width as usize;
         match interpolators {
             Rows::Preview(interpolator) => {
@@ -159,28 +150,24 @@ impl Plan {
                 for (y, to) in rows.zip(out.chunks_exact_mut(row_bytes)) {
                     let halves = interpolator.row(y, &mut |y, row| {
                         let codes = unpack::codes(self.simd, view.row(y), bits, packing, codes);
-                        split::to_8(self.simd, codes, scales, row.halves_mut());
+                        split::to_8(self.simd, codes, self.scale, row.halves_mut());
                     });
                     rgb8::interleave(self.simd, halves, to, self.store);
                 }
             }
-            Rows::Video(interpolator, narrow) => {
-                interpolator.clear();
+            Rows::Video(video) => {
+                video.clear();
                 for (y, to) in rows.zip(out.chunks_exact_mut(row_bytes)) {
-                    let halves = interpolator.row(y, &mut |y, row| {
+                    let halves = video.row(y, &mut |y, row| {
                         let codes = unpack::codes(self.simd, view.row(y), bits, packing, codes);
-                        split::to_quarters(self.simd, codes, scales, row.halves_mut());
+                        split::to_quarters(self.simd, codes, self.scale, row.halves_mut());
                     });
-                    for (from, to) in halves.as_flattened().iter().zip(narrow.as_flattened_mut()) {
-                        kernels::narrow(self.simd, from, to);
-                    }
-                    let halves = narrow.each_ref().map(|half| half.each_ref().map(Vec::as_slice));
                     rgb8::interleave(self.simd, halves, to, self.store);
                 }
             }
             Rows::Directional(directional, narrow) => {
                 let mut split = |codes: &[u16], halves: [&mut [u16]; 2]| {
-                    split::to_quarters(self.simd, codes, scales, halves);
+                    split::to_quarters(self.simd, codes, self.scale, halves);
                 };
                 directional.strip(view, rows.clone(), &mut split, &mut |y, columns, halves| {
                     for (from, to) in halves.as_flattened().iter().zip(narrow.as_flattened_mut()) {

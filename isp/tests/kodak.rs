@@ -105,12 +105,17 @@ fn by_linear_tier(picture: &Rgb, tier: Tier) -> Vec<u16> {
 }
 
 #[test]
-fn directional_tiers_keep_their_quality() {
+fn tiers_keep_their_quality() {
     let pictures = match pictures::kodak() {
         Ok(pictures) => pictures,
         Err(reason) => return println!("SKIP kodak: {reason}"),
     };
-    for (tier, least, least_linear) in [(Tier::Still, 38.9, 38.5), (Tier::Best, 39.85, 39.4)] {
+    for (tier, least, least_linear) in [
+        (Tier::Preview, 30.25, 30.0),
+        (Tier::Video, 38.0, 37.5),
+        (Tier::Still, 38.9, 38.5),
+        (Tier::Best, 39.85, 39.4),
+    ] {
         let mean = |result: fn(&Rgb, Tier) -> Vec<u16>| {
             pictures.iter().map(|picture| cpsnr(picture, &result(picture, tier))).sum::<f64>()
                 / pictures.len() as f64

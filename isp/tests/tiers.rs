@@ -60,24 +60,23 @@ impl Mosaic {
         Mosaic { geometry, rows }
     }
 
-    /// The working scale of 10 bits: 65472 = 1023 * 64 times the factor gives 32640 = 255 * 128, of which the upper half
-    /// is kept.
+    /// The working scale of 10 bits: 32736 = 1023 * 32 times the factor gives 16320 = 255 * 64, rounded.
     fn scaled(&self, x: i64, y: i64) -> i32 {
         let (x, y) = (mirrored(x, self.geometry.width), mirrored(y, self.geometry.height));
-        let code = u64::from(self.rows[y as usize][x as usize]);
-        let factor = (32_640_u64 << 16).div_ceil(65_472);
-        let scaled = (((code << 6) * factor) >> 16) as i32;
-        assert!((f64::from(scaled) - code as f64 * 32_640.0 / 1023.0).abs() < 1.0);
+        let code = i32::from(self.rows[y as usize][x as usize]);
+        let factor = (16_320_i32 << 15) / 32_736 + 1;
+        let scaled = ((code << 5) * factor + 0x4000) >> 15;
+        assert!((f64::from(scaled) - f64::from(code) * 16_320.0 / 1023.0).abs() <= 1.0);
         scaled
     }
 
     /// In quarters of an 8-bit code.
     fn quarters(&self, x: i64, y: i64) -> i32 {
-        (self.scaled(x, y) + 16) >> 5
+        (self.scaled(x, y) + 8) >> 4
     }
 
     fn eight(&self, x: i64, y: i64) -> i32 {
-        (self.scaled(x, y) + 64) >> 7
+        (self.scaled(x, y) + 32) >> 6
     }
 
     fn preview(&self, x: i64, y: i64, channel: Channel) -> i32 {
@@ -96,23 +95,35 @@ impl Mosaic {
         }
     }
 
-    fn video(&self, x: i64, y: i64, channel: Channel) -> i32 {
+    /// The known colour minus green, at a red or blue site.
+    fn difference(&self, x: i64, y: i64) -> i32 {
         let at = |dx: i64, dy: i64| self.quarters(x + dx, y + dy);
+        let [across, along] = [(1, 0), (0, 1)].map(|(dx, dy)| {
+            let bend = 2 * at(0, 0) - at(-2 * dx, -2 * dy) - at(2 * dx, 2 * dy);
+            let (before, after) = (at(-dx, -dy), at(dx, dy));
+            (2 * (before + after) + bend, (before - after).abs() + bend.abs())
+        });
+        // Of two estimates in quarters, the share of the smoother one: all from 512 on.
+        let smoother = (along.1 - across.1).clamp(-512, 511);
+        let share = ((across.0 - along.0) * smoother).div_euclid(512);
+        at(0, 0) - ((across.0 + along.0 + share + 4) >> 3).clamp(0, 1020)
+    }
+
+    fn video(&self, x: i64, y: i64, channel: Channel) -> i32 {
+        let at = |dx: i64, dy: i64| self.difference(x + dx, y + dy);
         let pattern = self.geometry.pattern;
         let own = pattern.channel_at(x as u32, y as u32);
-        let (rows, columns) = (at(0, -2) + at(0, 2), at(-2, 0) + at(2, 0));
-        let (vertical, horizontal) = (at(0, -1) + at(0, 1), at(-1, 0) + at(1, 0));
-        let diagonals = at(-1, -1) + at(1, -1) + at(-1, 1) + at(1, 1);
-        let sixteenths = match (own, channel) {
-            _ if own == channel => 16 * at(0, 0),
+        let sample = self.quarters(x, y);
+        let quarters = match (own, channel) {
+            _ if own == channel => sample,
             (Channel::Green, _) if pattern.channel_at(x as u32 + 1, y as u32) == channel => {
-                10 * at(0, 0) - 2 * diagonals + 8 * horizontal - 2 * columns + rows
+                sample + ((at(-1, 0) + at(1, 0) + 1) >> 1)
             }
-            (Channel::Green, _) => 10 * at(0, 0) - 2 * diagonals + 8 * vertical - 2 * rows + columns,
-            (_, Channel::Green) => 8 * at(0, 0) + 4 * (vertical + horizontal) - 2 * (rows + columns),
-            _ => 12 * at(0, 0) + 4 * diagonals - 3 * (rows + columns),
+            (Channel::Green, _) => sample + ((at(0, -1) + at(0, 1) + 1) >> 1),
+            (_, Channel::Green) => sample - at(0, 0),
+            _ => sample - at(0, 0) + ((at(-1, -1) + at(1, -1) + at(-1, 1) + at(1, 1) + 2) >> 2),
         };
-        ((sixteenths + 32) >> 6).clamp(0, 255)
+        ((quarters + 2) >> 2).clamp(0, 255)
     }
 }
 

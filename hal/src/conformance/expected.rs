@@ -64,7 +64,7 @@ mod tests {
     #[test]
     fn what_cannot_be_expected_is_refused_by_name() {
         let good = Expected { check: checks::all()[0].id.to_owned(), reason: "known".to_owned(), link: None };
-        assert_eq!(Expected::check_all(&[good.clone()]), Ok(()));
+        assert_eq!(Expected::check_all(std::slice::from_ref(&good)), Ok(()));
         let unknown = Expected { check: "no.such.check".to_owned(), ..good.clone() };
         assert_eq!(Expected::check_all(&[unknown]), Err(ExpectedError::Unknown("no.such.check".to_owned())));
         let silent = Expected { reason: " ".to_owned(), ..good.clone() };

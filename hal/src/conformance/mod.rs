@@ -162,10 +162,10 @@ fn works<T>(call: &str, result: nix::Result<T>) -> Result<T, Stop> {
 #[track_caller]
 fn refused<T>(call: &str, result: nix::Result<T>, with: &[nix::errno::Errno]) -> Checked {
     let names = || with.iter().map(|errno| format!("{errno:?}")).collect::<Vec<_>>().join(" or ");
-    match result {
+    match result.map(drop) {
         Err(errno) if with.contains(&errno) => Ok(()),
         Err(errno) => Err(Stop::fail(format!("{call} is refused with {errno:?}, not {}", names()))),
-        Ok(_) => Err(Stop::fail(format!("{call} works, and must be refused with {}", names()))),
+        Ok(()) => Err(Stop::fail(format!("{call} works, and must be refused with {}", names()))),
     }
 }
 
@@ -228,7 +228,7 @@ mod tests {
             assert!(!check.source.is_empty(), "{}", check.id);
             let earlier =
                 |other: &&str| checks.iter().take_while(|c| c.id != check.id).any(|c| c.id == *other);
-            assert!(check.rests_on.iter().all(|id| earlier(id)), "{} rests on what runs later", check.id);
+            assert!(check.rests_on.iter().all(earlier), "{} rests on what runs later", check.id);
         }
         ids.sort_unstable();
         let count = ids.len();

@@ -145,7 +145,7 @@ impl Subject {
     /// As [`V4l2Camera::open`].
     pub fn v4l2(kernel: Arc<dyn Kernel>, path: &Path) -> Result<Self, Error> {
         let info = V4l2Camera::open_on(&*kernel, path)?.info().clone();
-        let node = NodePath { kernel: Arc::clone(&kernel), path: path.to_owned() };
+        let node = NodePath { kernel, path: path.to_owned() };
         let opened = node.clone();
         let mut subject = Self::camera(path.display().to_string(), move || {
             Ok(Box::new(V4l2Camera::open_on(&*opened.kernel, &opened.path)?))

@@ -8,7 +8,7 @@ use crate::colour::Colour;
 use crate::level::Level as Level16;
 use crate::mosaic::Taps;
 use crate::tier::{directional, preview, video};
-use crate::{compand, defects, scale, sharpen, yuv};
+use crate::{defects, sharpen, yuv};
 
 /// `fn NAME(ARGUMENTS) = BODY;` makes a function that takes a [`Simd`] and then the arguments. The body is inlined
 /// into one function for each level, so that it is compiled with what the level has.
@@ -42,29 +42,26 @@ kernels! {
     fn preview_chroma(taps: Taps<'_, u16>, green: &mut [u16], opposite: &mut [u16]) = preview::chroma_site;
     /// The colours beside and above at green sites, bilinear.
     fn preview_green(taps: Taps<'_, u16>, beside: &mut [u16], above: &mut [u16]) = preview::green_site;
-    /// Green and the opposite colour at red and blue sites, gradient-corrected.
-    fn video_chroma(taps: Taps<'_, u16>, green: &mut [u16], opposite: &mut [u16]) = video::chroma_site;
-    /// The colours beside and above at green sites, gradient-corrected.
-    fn video_green(taps: Taps<'_, u16>, beside: &mut [u16], above: &mut [u16]) = video::green_site;
+    /// The known colour minus green at red and blue sites.
+    fn video_differences(taps: Taps<'_, u16>, out: &mut [i16]) = video::differences;
+    /// All colours at red and blue sites, in quarters.
+    fn video_chroma(samples: &[u16], differences: Taps<'_, i16>, out: [&mut [u16]; 3]) = video::chroma_site;
+    /// All colours at green sites, in quarters.
+    fn video_green(samples: &[u16], differences: Taps<'_, i16>, out: [&mut [u16]; 3]) = video::green_site;
+    /// All colours at red and blue sites, in 8 bits.
+    fn video_chroma_8(samples: &[u16], differences: Taps<'_, i16>, out: [&mut [u8]; 3]) = video::chroma_site;
+    /// All colours at green sites, in 8 bits.
+    fn video_green_8(samples: &[u16], differences: Taps<'_, i16>, out: [&mut [u8]; 3]) = video::green_site;
     /// Black level and gain in 16 bits, in place.
     fn level(level: Level16, row: &mut [u16]) = Level16::apply_row;
     /// The colour matrix in place, on planar 16-bit light.
     fn matrix(colour: &Colour, planes: [&mut [u16]; 3]) = Colour::matrix_row;
-    /// Quarters to linear light and through the colour matrix.
-    fn light(
-        colour: &Colour,
-        compander: compand::Compander,
-        quarters: [&[u16]; 3],
-        light: [&mut [u16]; 3],
-    ) = Colour::light;
     /// Samples that stand alone, clamped to their neighbours.
     fn clamp_defects(taps: Taps<'_, u16>, out: &mut [u16]) = defects::clamp;
     /// The brightness of a half row.
     fn luma(rgb: [&[u8]; 3], out: &mut [u8]) = sharpen::luma;
     /// A half row sharpened by the brightness around it.
     fn sharpen(luma: Taps<'_, u8>, rgb: [&[u8]; 3], out: [&mut [u8]; 3]) = sharpen::sharpen;
-    /// Quarters to linear codes.
-    fn expand(quarters: &[u16], compander: compand::Compander, white: u16, out: &mut [u16]) = compand::expand;
     /// The luma of packed groups.
     fn yuv_packed_luma(groups: &[[u8; 4]], first: usize, out: &mut [u8]) = yuv::rows::packed_luma;
     /// The chroma of packed groups.
@@ -79,8 +76,6 @@ kernels! {
     fn yuv_widen(half: &[u16], out: &mut [u16]) = yuv::rows::widen;
     /// Luma and chroma to red, green and blue in their places, all in 16ths of an 8-bit code.
     fn yuv_convert(weights: &yuv::Weights, planes: [&mut [u16]; 3]) = yuv::convert;
-    /// Quarters of an 8-bit code to 8 bits.
-    fn narrow(quarters: &[u16], out: &mut [u8]) = scale::narrow;
     /// All stages of a directional tier, one row on.
     fn directional_step(band: &mut directional::Band, y: i64) = directional::Band::step;
     /// Quarters to single precision.

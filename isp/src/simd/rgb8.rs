@@ -5,7 +5,9 @@
 //! the caches.
 #![allow(unsafe_code)]
 
-use super::{Level, Simd};
+#[cfg(target_arch = "x86_64")]
+use super::Level;
+use super::Simd;
 use crate::tier::Halves;
 
 /// How a row is stored.
@@ -40,6 +42,29 @@ pub(crate) fn interleave(simd: Simd, halves: Halves<'_, u8>, out: &mut [u8], sto
     plain(halves, out);
 }
 
+/// Interleaves a row of three planes to `out`, 3 bytes a pixel.
+///
+/// # Panics
+/// Where a plane is too short for the pixels of `out`.
+pub(crate) fn interleave_planes(simd: Simd, planes: [&[u8]; 3], out: &mut [u8]) {
+    #[cfg(target_arch = "x86_64")]
+    if simd.level() == Level::Avx2 {
+        // SAFETY: `Simd::detect` alone makes this level, where the processor has AVX2.
+        return unsafe { avx2::planes(planes, out) };
+    }
+    let _ = simd;
+    plain_planes(planes, out);
+}
+
+fn plain_planes([red, green, blue]: [&[u8]; 3], out: &mut [u8]) {
+    let (pixels, _) = out.as_chunks_mut::<3>();
+    let n = pixels.len();
+    let (red, green, blue) = (&red[..n], &green[..n], &blue[..n]);
+    for (i, pixel) in pixels.iter_mut().enumerate() {
+        *pixel = [red[i], green[i], blue[i]];
+    }
+}
+
 /// Makes all that was streamed visible to other threads, as ordinary stores are.
 pub(crate) fn fence() {
     #[cfg(target_arch = "x86_64")]
@@ -61,6 +86,7 @@ fn plain([even, odd]: Halves<'_, u8>, out: &mut [u8]) {
     }
 }
 
+#[cfg(target_arch = "x86_64")]
 /// The same row from pixel `first` on: after an odd number of pixels the halves have changed places.
 fn skip([even, odd]: Halves<'_, u8>, first: usize) -> Halves<'_, u8> {
     let even = even.map(|half| &half[first.div_ceil(2)..]);
@@ -156,6 +182,29 @@ mod avx2 {
             store::<STREAMED>(&mut to[5], _mm256_permute2x128_si256::<0x31>(e, f));
         }
         (skip(halves, n * PIXELS), rest)
+    }
+
+    /// Interleaves a row of planes.
+    #[target_feature(enable = "avx2")]
+    pub(super) fn planes([red, green, blue]: [&[u8]; 3], out: &mut [u8]) {
+        let (turns, rest) = out.as_chunks_mut::<96>();
+        let done = turns.len();
+        let ((reds, _), (greens, _), (blues, _)) =
+            (red.as_chunks::<32>(), green.as_chunks::<32>(), blue.as_chunks::<32>());
+        let (reds, greens, blues) = (&reds[..done], &greens[..done], &blues[..done]);
+        let places = [load(&PLACES[0]), load(&PLACES[1]), load(&PLACES[2])];
+        let masks = [load(&TURNS[0]), load(&TURNS[1]), load(&TURNS[2])];
+        for (i, out) in turns.iter_mut().enumerate() {
+            let red = _mm256_shuffle_epi8(load(&reds[i]), places[0]);
+            let green = _mm256_shuffle_epi8(load(&greens[i]), places[1]);
+            let blue = _mm256_shuffle_epi8(load(&blues[i]), places[2]);
+            let [a, b, c] = merge([red, green, blue], masks);
+            let (to, _) = out.as_chunks_mut::<32>();
+            store::<false>(&mut to[0], _mm256_permute2x128_si256::<0x20>(a, b));
+            store::<false>(&mut to[1], _mm256_permute2x128_si256::<0x30>(c, a));
+            store::<false>(&mut to[2], _mm256_permute2x128_si256::<0x31>(b, c));
+        }
+        super::plain_planes([&red[32 * done..], &green[32 * done..], &blue[32 * done..]], rest);
     }
 
     /// Stores a vector; one that is to be streamed to any other place than a multiple of 32 is stored as usual.

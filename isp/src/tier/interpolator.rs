@@ -60,13 +60,23 @@ impl<T: Copy + Default> Interpolator<T> {
                 method.chroma_site
             };
             site(*simd, taps, first, second);
-            let (first, second): (&[T], &[T]) = (first, second);
-            match (pattern.channel_at(parity as u32, y), pattern.channel_at(parity as u32 + 1, y)) {
-                (Channel::Green, Channel::Blue) => [second, own, first],
-                (Channel::Green, _) => [first, own, second],
-                (Channel::Red, _) => [own, first, second],
-                (Channel::Blue, _) => [second, first, own],
-            }
+            arranged(*pattern, parity as u32, y, [own, first, second])
         })
+    }
+}
+
+/// Red, green and blue of the sites of one column parity, from their own colour and the two that they lack, in the order
+/// of [`Method`].
+pub(super) fn arranged<T>(
+    pattern: CfaPattern,
+    parity: u32,
+    y: u32,
+    [own, first, second]: [&[T]; 3],
+) -> [&[T]; 3] {
+    match (pattern.channel_at(parity, y), pattern.channel_at(parity + 1, y)) {
+        (Channel::Green, Channel::Blue) => [second, own, first],
+        (Channel::Green, _) => [first, own, second],
+        (Channel::Red, _) => [own, first, second],
+        (Channel::Blue, _) => [second, first, own],
     }
 }

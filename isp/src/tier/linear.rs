@@ -3,11 +3,11 @@
 use std::ops::Range;
 
 use super::directional::{self, Directional};
-use super::{Interpolator, Tier, preview, video};
-use crate::compand::{self, Compander};
+use super::{Halves, STREAM_BYTES, Tier, Windowed};
+use crate::compand::{Compander, Compression, Expansion};
 use crate::demosaic::check_rows;
-use crate::mosaic::half_len;
-use crate::simd::{Simd, kernels};
+use crate::simd::rgb8::{self, Store};
+use crate::simd::{Simd, kernels, rgb16, split};
 use crate::{Error, RawGeometry, RawView, unpack};
 
 /// How frames of one geometry, linear in light, become linear 16-bit RGB by a tier.
@@ -16,8 +16,9 @@ pub struct LinearPlan {
     geometry: RawGeometry,
     tier: Tier,
     simd: Simd,
-    compander: Compander,
-    table: Box<[u16]>,
+    expansion: Expansion,
+    compression: Compression,
+    store: Store,
 }
 
 /// The rows that a strip works in; made by [`LinearPlan::scratch`], one for each thread.
@@ -28,12 +29,11 @@ pub struct LinearScratch {
     rows: Rows,
     /// Quarters of a directional tier's rows.
     quarters: [[Vec<u16>; 3]; 2],
-    expanded: [[Vec<u16>; 3]; 2],
 }
 
 #[derive(Debug, Clone)]
 enum Rows {
-    Window(Box<Interpolator<u16>>),
+    Window(Box<Windowed>),
     Directional(Box<Directional>),
 }
 
@@ -45,29 +45,33 @@ impl LinearPlan {
     pub fn new(geometry: RawGeometry, tier: Tier, simd: Simd) -> Result<LinearPlan, Error> {
         geometry.validate()?;
         let compander = Compander::new(1.0);
-        Ok(LinearPlan { geometry, tier, simd, compander, table: compander.table(&geometry, 1.0) })
+        let bytes = (geometry.width as usize).saturating_mul(geometry.height as usize).saturating_mul(6);
+        Ok(LinearPlan {
+            geometry,
+            tier,
+            simd,
+            expansion: Expansion::new(compander, geometry.white - geometry.black),
+            compression: compander.compression(&geometry, 1.0),
+            store: if bytes >= STREAM_BYTES { Store::Streamed } else { Store::Cached },
+        })
     }
 
     /// Room for one strip at a time, of any height.
     pub fn scratch(&self) -> LinearScratch {
         let width = self.geometry.width;
-        let window = |method| Rows::Window(Box::new(Interpolator::new(method, &self.geometry, self.simd)));
         let directional =
             |method| Rows::Directional(Box::new(Directional::new(method, &self.geometry, self.simd)));
-        let rows = match self.tier {
-            Tier::Preview => window(preview::METHOD),
-            Tier::Video => window(video::METHOD),
-            Tier::Still => directional(directional::Method::Still),
-            Tier::Best => directional(directional::Method::Best),
+        let rows = match (Windowed::new(self.tier, &self.geometry, self.simd), self.tier) {
+            (Some(windowed), _) => Rows::Window(Box::new(windowed)),
+            (None, Tier::Best) => directional(directional::Method::Best),
+            (None, _) => directional(directional::Method::Still),
         };
-        let half = || std::array::from_fn(|_| vec![0; half_len(width)]);
         let band = || std::array::from_fn(|_| vec![0; directional::BAND / 2]);
         LinearScratch {
             geometry: self.geometry,
             codes: vec![0; width as usize],
             rows,
             quarters: [band(), band()],
-            expanded: [half(), half()],
         }
     }
 
@@ -84,13 +88,13 @@ impl LinearPlan {
         rows: Range<u32>,
         out: &mut [u16],
     ) -> Result<(), Error> {
-        let RawGeometry { width, height, bits, packing, black, white, .. } = self.geometry;
+        let RawGeometry { width, height, bits, packing, .. } = self.geometry;
         if *view.geometry() != self.geometry || scratch.geometry != self.geometry {
             return Err(Error::OtherGeometry);
         }
         check_rows(&rows, width, height, out.len(), "strip (samples)")?;
-        let LinearScratch { codes, rows: interpolators, quarters, expanded, .. } = scratch;
-        let tables = [&*self.table, &*self.table];
+        let LinearScratch { codes, rows: interpolators, quarters, .. } = scratch;
+        let compressions = [&self.compression; 2];
         let row_samples = 3 * width as usize;
         match interpolators {
             Rows::Window(interpolator) => {
@@ -98,40 +102,32 @@ impl LinearPlan {
                 for (y, to) in rows.zip(out.chunks_exact_mut(row_samples)) {
                     let halves = interpolator.row(y, &mut |y, row| {
                         let codes = unpack::codes(self.simd, view.row(y), bits, packing, codes);
-                        compand::split(codes, tables, row.halves_mut());
+                        split::compressed(self.simd, codes, compressions, row.halves_mut());
                     });
-                    for (from, to) in halves.as_flattened().iter().zip(expanded.as_flattened_mut()) {
-                        kernels::expand(self.simd, from, self.compander, white - black, to);
-                    }
-                    interleave(expanded, to);
+                    rgb16::interleave(self.simd, self.expansion, halves, to, self.store);
                 }
             }
             Rows::Directional(directional) => {
-                let mut split =
-                    |codes: &[u16], halves: [&mut [u16]; 2]| compand::split(codes, tables, halves);
+                let mut split = |codes: &[u16], halves: [&mut [u16]; 2]| {
+                    split::compressed(self.simd, codes, compressions, halves);
+                };
                 directional.strip(view, rows.clone(), &mut split, &mut |y, columns, halves| {
-                    let planes = halves.as_flattened().iter().zip(quarters.as_flattened_mut());
-                    for ((from, quarters), to) in planes.zip(expanded.as_flattened_mut()) {
-                        kernels::directional_quarters(self.simd, from, quarters);
-                        kernels::expand(self.simd, quarters, self.compander, white - black, to);
+                    for (from, to) in halves.as_flattened().iter().zip(quarters.as_flattened_mut()) {
+                        kernels::directional_quarters(self.simd, from, to);
                     }
                     let row = &mut out[(y - rows.start) as usize * row_samples..][..row_samples];
-                    interleave(expanded, &mut row[3 * columns.start..3 * columns.end]);
+                    let to = &mut row[3 * columns.start..3 * columns.end];
+                    rgb16::interleave(self.simd, self.expansion, slices(quarters), to, self.store);
                 });
             }
+        }
+        if self.store == Store::Streamed {
+            rgb8::fence();
         }
         Ok(())
     }
 }
 
-fn interleave([even, odd]: &[[Vec<u16>; 3]; 2], out: &mut [u16]) {
-    let (pairs, rest) = out.as_chunks_mut::<6>();
-    let n = pairs.len();
-    let ([r0, g0, b0], [r1, g1, b1]) = (even.each_ref().map(|p| &p[..n]), odd.each_ref().map(|p| &p[..n]));
-    for (i, pair) in pairs.iter_mut().enumerate() {
-        *pair = [r0[i], g0[i], b0[i], r1[i], g1[i], b1[i]];
-    }
-    for (sample, plane) in rest.iter_mut().zip(even) {
-        *sample = plane[n];
-    }
+fn slices(row: &[[Vec<u16>; 3]; 2]) -> Halves<'_, u16> {
+    row.each_ref().map(|half| half.each_ref().map(Vec::as_slice))
 }

@@ -3,7 +3,7 @@
 //! A mean of four is a mean of means of two, each rounded half up: one instruction for each of them on all vector
 //! units, and no wider sums. It is at most 3/4 of a code above the exact mean.
 
-use super::Method;
+use super::interpolator::Method;
 use crate::mosaic::Taps;
 use crate::simd::kernels;
 

@@ -281,7 +281,7 @@ fn export_private(bench: &mut Bench<'_>) -> Checked {
 
 /// Buffer `index` as frame memory.
 fn exported(node: &dyn Video, index: u32) -> Result<Buffer, Stop> {
-    let length = length_of(&*node, index)?;
+    let length = length_of(node, index)?;
     let file = works("VIDIOC_EXPBUF", node.export(index, 0))?;
     Ok(Buffer::from_exported(file, length, "the device under test")?)
 }
