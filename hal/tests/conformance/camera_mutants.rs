@@ -191,7 +191,7 @@ fn following(calls: &mut CameraCalls) -> Arc<Mutex<Life>> {
         let was_on = *streamed.lock().unwrap() == Life::Streaming;
         camera.stop().inspect(|()| {
             if was_on {
-                stopped()
+                stopped();
             }
         })
     }));
@@ -339,7 +339,10 @@ fn contracts() -> Vec<Mutant> {
 
 /// Frames of a mutant's own in place of a camera's, and the slots of the camera's that they stand for.
 #[derive(Clone, Default)]
-pub(super) struct Out(Arc<Mutex<Vec<(Frame, Arc<SlotPool>)>>>);
+pub(super) struct Out(Arc<Mutex<Vec<Lent>>>);
+
+/// A frame of the camera's, and the pool of the copy that stands for it.
+type Lent = (Frame, Arc<SlotPool>);
 
 impl Out {
     /// Gives back the slots of frames that were dropped.

@@ -790,7 +790,7 @@ fn frames() -> Vec<Mutant> {
         filled("streaming.sequence.first", |filled, _| filled.sequence = filled.sequence.wrapping_add(5)),
         filled("streaming.sequence.rises", |filled, _| filled.sequence = 0),
         filled("streaming.sequence.each-start", |filled, past| {
-            filled.sequence = filled.sequence.wrapping_add(100 * past.starts.saturating_sub(1))
+            filled.sequence = filled.sequence.wrapping_add(100 * past.starts.saturating_sub(1));
         }),
         filled("streaming.timestamp.clock", |filled, _| filled.flags &= !CLOCK),
         filled("streaming.timestamp.rises", |filled, _| filled.timestamp = Duration::from_secs(1000)),

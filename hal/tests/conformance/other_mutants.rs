@@ -258,7 +258,7 @@ fn machines() -> Vec<Mutant> {
     vec![
         with("machine.memory.sources", |root| write(root, "dev/dma_heap/system", "no heap")),
         with("machine.thermal.zones", |root| {
-            write(root, "sys/class/thermal/thermal_zone1/mode", "perhaps\n")
+            write(root, "sys/class/thermal/thermal_zone1/mode", "perhaps\n");
         }),
         with("machine.thermal.temperatures", |root| {
             write(root, "sys/class/thermal/thermal_zone1/temp", "-274000\n");
