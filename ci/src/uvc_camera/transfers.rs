@@ -8,8 +8,8 @@ use super::usbip::Transfer;
 #[derive(Debug, Default)]
 pub(super) struct Transfers {
     waiting: VecDeque<Transfer>,
-    /// The number of the newest transfer of all endpoints; numbers grow.
-    newest: u32,
+    /// The number of the newest transfer of all endpoints; numbers grow. `None` before the first.
+    newest: Option<u32>,
     early: Vec<Early>,
 }
 
@@ -26,7 +26,7 @@ struct Early {
 /// What becomes of a taking back.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(super) enum TakingBack {
-    /// The transfer waited, and does no longer.
+    /// The transfer waited, and does no longer; or it was left by the connection before.
     Done,
     /// The transfer was answered already.
     Late,
@@ -37,7 +37,7 @@ pub(super) enum TakingBack {
 impl Transfers {
     /// Notes that a transfer of any endpoint came: whether it is to be answered, and the takings back that are now.
     pub(super) fn arrives(&mut self, number: u32) -> (bool, Vec<u32>) {
-        self.newest = number;
+        self.newest = Some(number);
         let is_wanted = self.early.iter().all(|early| early.victim != number);
         let due = self.early.iter().filter(|early| !is_newer(early.victim, number)).map(|early| early.number);
         let due = due.collect();
@@ -61,17 +61,21 @@ impl Transfers {
         self.waiting.pop_front()
     }
 
-    /// Takes the transfer `victim` back, as the message `number` asks.
+    /// Takes the transfer `victim` back, as the message `number` asks. Before any transfer came it is one of the
+    /// connection before: the kernel sends no other until it has that one back.
     pub(super) fn take_back(&mut self, victim: u32, number: u32) -> TakingBack {
         if let Some(place) = self.waiting.iter().position(|transfer| transfer.number == victim) {
             self.waiting.remove(place);
             return TakingBack::Done;
         }
-        if is_newer(victim, self.newest) {
-            self.early.push(Early { victim, number });
-            return TakingBack::Early;
+        match self.newest {
+            None => TakingBack::Done,
+            Some(newest) if is_newer(victim, newest) => {
+                self.early.push(Early { victim, number });
+                TakingBack::Early
+            }
+            Some(_) => TakingBack::Late,
         }
-        TakingBack::Late
     }
 }
 
@@ -100,6 +104,14 @@ mod tests {
         assert_eq!(transfers.take_back(2, 5), TakingBack::Done);
         assert_eq!(transfers.take_first().unwrap().number, 3);
         assert!(transfers.is_empty());
+    }
+
+    #[test]
+    fn what_the_connection_before_left_is_taken_back_at_once() {
+        let mut transfers = Transfers::default();
+        assert_eq!(transfers.take_back(500, 501), TakingBack::Done);
+        assert_eq!(transfers.arrives(502), (true, vec![]));
+        assert_eq!(transfers.take_back(499, 503), TakingBack::Late);
     }
 
     #[test]
