@@ -20,15 +20,15 @@ use crate::v4l2::V4l2Camera;
 pub struct Roots {
     /// Usually `/dev`.
     pub dev: PathBuf,
-    /// Usually `/sys`.
+    /// Usually [`crate::discovery::SYSFS`].
     pub sys: PathBuf,
-    /// Usually `/proc`.
+    /// Usually [`crate::machine::PROCFS`].
     pub proc: PathBuf,
 }
 
 impl Default for Roots {
     fn default() -> Self {
-        Self { dev: "/dev".into(), sys: "/sys".into(), proc: "/proc".into() }
+        Self { dev: "/dev".into(), sys: crate::discovery::SYSFS.into(), proc: crate::machine::PROCFS.into() }
     }
 }
 

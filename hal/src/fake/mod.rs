@@ -19,7 +19,7 @@ mod subject;
 pub use faults::{Call, Fault, Times};
 pub use graph::{FakeMedia, FakePart};
 pub use model::Model;
-pub use mutant::{Call as NodeCall, CameraCalls, MutantCamera, MutantKernel, NodeCalls};
+pub use mutant::{Call as NodeCall, CameraCalls, MutantCamera, MutantKernel, NodeCalls, mapped};
 pub use picture::picture;
 pub use request::Requests;
 pub use subject::subject;

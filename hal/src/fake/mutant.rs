@@ -1,8 +1,9 @@
 //! Devices with one thing wrong: a kernel and a camera that stand before others and answer some calls in their stead.
 //! What a call is not answered here it is passed on.
 
+use std::any::Any;
 use std::fmt;
-use std::os::fd::{BorrowedFd, OwnedFd};
+use std::os::fd::{AsFd, BorrowedFd, OwnedFd};
 use std::path::Path;
 use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, AtomicU32, Ordering};
@@ -18,6 +19,7 @@ use crate::kernel::{
     IntervalEntry, Kernel, Link, Media, MediaInfo, Memory, Queue, Ready, Rectangle, Request, SizeEntry,
     Subdevice, Topology, Video,
 };
+use crate::memory::Mapping;
 
 /// A call that reached a mutant: what it stands before, and which of the opened files it is, counted from 1.
 #[derive(Clone, Copy)]
@@ -513,4 +515,12 @@ impl Camera for MutantCamera {
     fn stop(&mut self) -> Result<(), Error> {
         acting!(self, stop, (), self.camera.stop())
     }
+}
+
+/// Maps the first bytes of a file until the value drops: what a mutant forgets stays mapped.
+///
+/// # Errors
+/// The system's refusal.
+pub fn mapped(file: &impl AsFd, len: usize) -> std::io::Result<Box<dyn Any + Send>> {
+    Ok(Box::new(Mapping::read_only(&file.as_fd().try_clone_to_owned()?, len)?))
 }

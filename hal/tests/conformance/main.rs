@@ -39,15 +39,6 @@ fn is_running(check: &str) -> bool {
     *RUNNING.lock().unwrap() == check
 }
 
-/// A memory mapping of a file.
-fn map(file: &std::fs::File) -> memmap2::Mmap {
-    // SAFETY: the file is a memfd of this process that nobody shortens or writes.
-    #[allow(unsafe_code)]
-    unsafe {
-        memmap2::Mmap::map(file).unwrap()
-    }
-}
-
 fn suite() -> Suite {
     let effort = Effort { frames: 20, restarts: 4, patience: Duration::from_secs(2) };
     Suite { effort, ..Suite::default() }

@@ -13,7 +13,7 @@ use latent_hal::{Dequeued, Error, Frame};
 use nix::errno::Errno;
 
 use super::Mutant;
-use super::camera_mutants::{Out, counterfeits};
+use super::camera_mutants::counterfeit::{Out, counterfeits};
 
 fn system(operation: &'static str) -> Error {
     Error::System { camera: "/dev/video0".to_owned(), operation, errno: Errno::EIO, detail: String::new() }
