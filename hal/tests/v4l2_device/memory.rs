@@ -202,3 +202,57 @@ fn ten_thousand_frames_pass_without_a_copy_or_a_leak() {
     drop((last, camera));
     assert_eq!((open_files(), memory::ledger()), (files, before));
 }
+
+/// The check of the conformance suite that looks for copies, on this device and on one with a copy before each frame.
+#[test]
+fn a_hidden_copy_fails_the_conformance_suites_check_of_copies() {
+    use std::collections::HashMap;
+    use std::sync::Arc;
+
+    use latent_hal::conformance::{Subject, Suite, Verdict};
+    use latent_hal::fake::{MutantKernel, NodeCalls};
+    use latent_hal::kernel::{Kernel, Linux};
+
+    const CHECK: &str = "leaks.copies.none";
+    let Some(device) = device() else { return };
+    let verdict = |kernel: Arc<dyn Kernel>| {
+        let subject = Subject::v4l2(kernel, &device.path).unwrap();
+        let suite = Suite { filters: vec![CHECK.to_owned()], ..Suite::default() };
+        let report = suite.run(&subject, &mut |_| {});
+        let found = report.findings.into_iter().find(|finding| finding.id == CHECK).unwrap();
+        (found.verdict, found.detail)
+    };
+    let (plain, why) = verdict(Arc::new(Linux));
+    if !matches!(plain, Verdict::Pass) {
+        println!("SKIP {plain}: {why}");
+        assert_ne!(plain, Verdict::Fail);
+        return;
+    }
+    // Memory by the number of its buffer: a copy reads it through a mapping of its own.
+    let given = Arc::new(Mutex::new(HashMap::new()));
+    let taking = Arc::clone(&given);
+    let calls = NodeCalls {
+        queue: Some(Arc::new(move |call, index, imports| {
+            if let Some(import) = imports.first() {
+                let file = import.file.try_clone_to_owned().unwrap();
+                taking.lock().unwrap().insert((call.file, index), (file, import.len));
+            }
+            call.node.queue(index, imports)
+        })),
+        dequeue: Some(Arc::new(move |call, (kind,)| {
+            let filled = call.node.dequeue(kind)?;
+            if let Some((file, len)) = given.lock().unwrap().get(&(call.file, filled.index)) {
+                let hidden =
+                    memory::Buffer::from_exported(file.try_clone().unwrap(), *len, "hidden").unwrap();
+                std::hint::black_box(hidden.read().unwrap().to_vec());
+            }
+            Ok(filled)
+        })),
+        ..NodeCalls::default()
+    };
+    let mutant = MutantKernel::new(Arc::new(Linux), calls);
+    mutant.arm();
+    let (copied, why) = verdict(Arc::new(mutant));
+    println!("with a copy: {copied}: {why}");
+    assert_eq!(copied, Verdict::Fail, "{why}");
+}
