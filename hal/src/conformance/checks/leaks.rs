@@ -1,7 +1,7 @@
 //! What is left behind: files, mappings, memory; and copies that nobody asked for.
 
 use super::page;
-use crate::camera::StreamRequest;
+use crate::camera::{Mode, StreamRequest};
 use crate::conformance::bench::Bench;
 use crate::conformance::{Check, Checked, Stop, require};
 use crate::memory::{self, Source};
@@ -135,7 +135,10 @@ fn no_copies(bench: &mut Bench<'_>) -> Checked {
     };
     let mut camera = V4l2Camera::open_on(&*node.kernel, &node.path)?;
     camera.use_memory(Some(source.clone()));
-    let mode = bench.small_mode(&camera)?;
+    // So large that what a process touches for the first time by and by is less than a frame.
+    let large = |mode: &&Mode| mode.format.row_bytes(mode.width) * mode.height as usize >= 64 * 4096;
+    let small = bench.small_mode(&camera)?;
+    let mode = crate::Camera::modes(&camera)?.iter().rev().find(large).copied().unwrap_or(small);
     let config = match crate::Camera::configure(&mut camera, &StreamRequest { mode, held: 2 }) {
         Err(error) if error.kind() == crate::error::ErrorKind::Unsupported => {
             return Err(Stop::NotSupported(error.to_string()));
