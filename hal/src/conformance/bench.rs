@@ -24,6 +24,14 @@ pub struct Bench<'a> {
     measurements: Vec<Measurement>,
 }
 
+/// The shortest time from frame to frame that checks ask for: any board holds it, and no timer is too coarse for it.
+const STEADY: Duration = Duration::from_millis(33);
+
+/// A mode at a rate that any board holds.
+pub(super) fn steady(mode: Mode) -> Mode {
+    Mode { frame_interval: mode.frame_interval.map(|shortest| shortest.max(STEADY)), ..mode }
+}
+
 /// A camera that streams.
 pub(super) struct Streaming {
     pub(super) camera: Box<dyn Camera>,
@@ -70,7 +78,7 @@ impl<'a> Bench<'a> {
     #[track_caller]
     pub(super) fn configured(&self, held: u32) -> Result<Streaming, Stop> {
         let mut camera = self.camera()?;
-        let mode = self.small_mode(&*camera)?;
+        let mode = steady(self.small_mode(&*camera)?);
         let config = camera.configure(&StreamRequest { mode, held })?;
         Ok(Streaming { camera, config })
     }
@@ -171,7 +179,7 @@ impl<'a> Bench<'a> {
         works("MEDIA_IOC_G_TOPOLOGY", media.topology())
     }
 
-    /// The smallest listed format of one memory plane and fixed size, set on the node.
+    /// The smallest listed format of one memory plane and fixed size, set on the node, at a rate that any board holds.
     #[track_caller]
     pub(super) fn small_format(&self, node: &dyn Video) -> Result<Format, Stop> {
         let modes = crate::v4l2::list_modes(node)
@@ -184,7 +192,11 @@ impl<'a> Bench<'a> {
         let offered = fourccs(node)?;
         let fourcc = formats::to_fourccs(mode.format).find(|fourcc| offered.contains(fourcc));
         let wanted = wanted(fourcc.unwrap_or_default(), (mode.width, mode.height), 0);
-        works("VIDIOC_S_FMT", node.set_format(&wanted))
+        let set = works("VIDIOC_S_FMT", node.set_format(&wanted))?;
+        // Not every driver has rates to choose from.
+        let rate = crate::v4l2::interval_near(node, set.fourcc, (set.width, set.height), STEADY);
+        let _ = node.set_interval(rate);
+        Ok(set)
     }
 
     /// The node with `count` buffers of its own memory for the smallest format, none queued.

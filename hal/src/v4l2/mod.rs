@@ -25,7 +25,9 @@ use crate::camera::{Camera, CameraInfo, Crop, Dequeued, Mode, Sensor, StreamConf
 use crate::control::{Control, MenuItem};
 use crate::error::Error;
 use crate::frame::SlotPool;
-use crate::kernel::{ControlRefusal, Format, Kernel, Linux, Media, Memory, PlaneFormat, Rectangle, Video};
+use crate::kernel::{
+    ControlRefusal, Format, Fraction, Kernel, Linux, Media, Memory, PlaneFormat, Rectangle, Video,
+};
 use crate::memory::{self, Source};
 use layout::Layout;
 pub use metadata::{Metadata, MetadataNode, Pairing};
@@ -37,6 +39,16 @@ use stream::Stream;
 /// The modes of an open node, as [`Camera::modes`] lists them.
 pub(crate) fn list_modes(node: &dyn Video) -> nix::Result<Vec<Mode>> {
     modes::list(node).map_err(|fault| fault.errno)
+}
+
+/// The time from frame to frame that a node lists for a mode and that is nearest to this one; `None` where it lists none.
+pub(crate) fn interval_near(
+    node: &dyn Video,
+    fourcc: u32,
+    size: (u32, u32),
+    wanted: Duration,
+) -> Option<Fraction> {
+    modes::interval(node, fourcc, size, Some(wanted)).ok().flatten()
 }
 
 /// How a program stands against others that have the same device open:

@@ -3,8 +3,8 @@
 use std::time::{Duration, Instant};
 
 use super::page;
-use crate::camera::{Mode, StreamRequest};
-use crate::conformance::bench::Bench;
+use crate::camera::StreamRequest;
+use crate::conformance::bench::{Bench, Streaming};
 use crate::conformance::{Check, Checked, Measurement, Stop, require, works};
 
 pub(super) const CHECKS: &[Check] = &[
@@ -116,13 +116,7 @@ fn first_frame(bench: &mut Bench<'_>) -> Checked {
 
 /// Times from frame to frame by the device's own stamps, each of one frame alone; and how many frames were lost.
 fn intervals(bench: &Bench<'_>) -> Result<(Vec<Duration>, u64, Option<Duration>), Stop> {
-    /// A rate that any board holds.
-    const SHORTEST: Duration = Duration::from_millis(33);
-    let mut camera = bench.camera()?;
-    let mode = bench.small_mode(&*camera)?;
-    let frame_interval = mode.frame_interval.map(|shortest| shortest.max(SHORTEST));
-    let config = camera.configure(&StreamRequest { mode: Mode { frame_interval, ..mode }, held: 2 })?;
-    camera.start()?;
+    let Streaming { mut camera, config } = bench.streaming(2)?;
     let mut last = bench.frame(&mut *camera)?;
     let (mut times, mut lost) = (Vec::new(), 0);
     for _ in 0..bench.effort.frames {
