@@ -159,6 +159,7 @@ impl LibcameraCamera {
             width: layout.width,
             height: layout.height,
             stride_bytes: layout.stride,
+            separate: None,
             size_bytes: layout.size,
             slots: count,
             held: plan.held(count),

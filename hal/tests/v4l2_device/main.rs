@@ -356,8 +356,7 @@ fn sysfs_leads_to_the_camera_and_its_bus_names_it() {
     let id = device.open().info().id.clone();
     assert!(id.starts_with("v4l2:"), "{id}");
     let ids: Vec<String> = discovery::usable(&found).map(|camera| camera.info().id.clone()).collect();
-    let is_raw = !modes(&device.open()).0.is_empty();
-    assert_eq!(ids.contains(&id), is_raw, "{ids:?}");
+    assert!(ids.contains(&id), "{ids:?}");
     for found in found {
         match found.open() {
             Ok(camera) => {
@@ -381,8 +380,7 @@ fn every_name_of_the_camera_opens_it() {
     }
     let missing = latent_hal::open(&"v4l2:no such bus".parse().unwrap()).map(|_| ()).unwrap_err();
     assert!(missing.kind() == ErrorKind::NotFound && missing.to_string().contains(&id), "{missing}");
-    let is_raw = !modes(&device.open()).0.is_empty();
-    assert_eq!(latent_hal::open_default().unwrap().info().simulated, !is_raw);
+    assert!(!latent_hal::open_default().unwrap().info().simulated);
 }
 
 #[test]
