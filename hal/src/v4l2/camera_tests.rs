@@ -407,6 +407,22 @@ fn a_caller_that_holds_all_frames_does_not_make_the_camera_look_stalled() {
 }
 
 #[test]
+fn a_slot_that_comes_back_late_does_not_make_the_camera_look_stalled() {
+    let (_kernel, fake, mut camera) = started();
+    let mut held = Vec::new();
+    while let Dequeued::Frame(frame) = camera.dequeue(SECOND).unwrap() {
+        held.push(frame);
+    }
+    fake.pass(20 * SECOND);
+    held.pop();
+    // Shorter than a frame takes.
+    let outcome = camera.dequeue(Duration::from_millis(1)).unwrap();
+    assert!(matches!(outcome, Dequeued::Timeout), "{outcome:?}");
+    frame(&mut camera);
+    assert_eq!(fake.starts(), 1);
+}
+
+#[test]
 fn controls_are_listed_read_and_set() {
     let (_kernel, _fake, mut camera) = plugged(Model::raw());
     let controls = camera.controls().unwrap();

@@ -130,11 +130,12 @@ impl Stream {
     /// Waits for the next frame or event.
     pub(super) fn dequeue(&mut self, queue: &dyn Queue, timeout: Duration) -> Result<Dequeued, Fault> {
         let deadline = queue.now().saturating_add(timeout);
+        let had = self.queued();
         if let Err(fault) = self.feed(queue) {
             return self.cure(queue, fault);
         }
-        if self.queued() < self.fewest {
-            // The caller has the slots: whatever time passes, the device is not at fault.
+        if had.min(self.queued()) < self.fewest {
+            // The caller has the slots, or had them until now: whatever time passed, the device is not at fault.
             self.heard = queue.now();
         }
         if self.queued() == 0 {
