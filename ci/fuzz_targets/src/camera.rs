@@ -1,15 +1,15 @@
 //! The V4L2 backend on a kernel whose every answer is the input's: formats, sizes, layouts, buffers, controls.
 
-use std::os::fd::OwnedFd;
+use std::os::fd::{BorrowedFd, OwnedFd};
 use std::path::Path;
 use std::sync::{Arc, Mutex, PoisonError};
 use std::time::Duration;
 
 use latent_hal::camera::Watch;
 use latent_hal::kernel::{
-    Control, ControlKind, ControlRefusal, Event, Filled, Format, FormatEntry, Fraction, Grant, Identity,
-    Import, IntervalEntry, Kernel, Media, Memory, MenuItem, PlaneFormat, Queue, Ready, Rectangle, SizeEntry,
-    SizeRange, Subdevice, Video,
+    Control, ControlKind, ControlRefusal, Event, Fill, Filled, Format, FormatEntry, Fraction, Grant,
+    Identity, Import, IntervalEntry, Kernel, Media, Memory, MenuItem, PlaneFormat, Queue, Ready, Rectangle,
+    SizeEntry, SizeRange, Subdevice, Video,
 };
 use latent_hal::v4l2::V4l2Camera;
 use latent_hal::{
@@ -65,8 +65,10 @@ pub(crate) fn run(data: &[u8]) {
             match camera.dequeue(Duration::from_millis(40)) {
                 Ok(Dequeued::Frame(frame)) => {
                     if let Ok(bytes) = frame.read() {
-                        let end = config.planes().iter().map(|plane| plane.end()).max().unwrap_or(0);
-                        assert!(bytes.len() >= end, "{} bytes for planes up to {end}", bytes.len());
+                        for plane in config.planes() {
+                            let memory = bytes.memory(plane.memory);
+                            assert!(memory.len() >= plane.end(), "{} bytes for {plane:?}", memory.len());
+                        }
                     }
                     if device.byte().is_multiple_of(2) {
                         held.push(frame);
@@ -107,6 +109,7 @@ fn layouts(device: &Device) {
         width: device.number(),
         height: device.number(),
         stride_bytes: device.number() as usize,
+        separate: None,
         size_bytes: device.number() as usize,
         slots: 1,
         held: 0,
@@ -117,8 +120,8 @@ fn layouts(device: &Device) {
         assert!(plane.end() >= plane.offset);
     }
     let sensor = latent_hal::Sensor::default();
-    let geometry = latent_pipeline::sensor::geometry(&config, &sensor);
-    if let Some(geometry) = geometry.filter(|geometry| geometry.validate().is_ok()) {
+    let geometry = latent_pipeline::sensor::geometry(&config, raw, &sensor);
+    if geometry.validate().is_ok() {
         assert_eq!(geometry.row_bytes().ok(), Some(raw.row_bytes(config.width)), "{raw:?}");
     }
 }
@@ -233,6 +236,14 @@ impl Kernel for Device {
         Err(Errno::ENOENT)
     }
 
+    fn media_of(&self, _: &Path) -> nix::Result<Box<dyn Media>> {
+        Err(Errno::ENOENT)
+    }
+
+    fn sleep(&self, time: Duration) {
+        self.pause(time);
+    }
+
     fn subdevice(&self, _: &Path) -> nix::Result<Box<dyn Subdevice>> {
         Err(Errno::ENOENT)
     }
@@ -253,6 +264,12 @@ impl Video for Device {
     }
 
     fn use_planar_queue(&mut self) {}
+
+    fn use_metadata_queue(&mut self) {}
+
+    fn format_on_bus(&self, _: u32, index: u32) -> nix::Result<FormatEntry> {
+        self.format_entry(index)
+    }
 
     fn format_entry(&self, index: u32) -> nix::Result<FormatEntry> {
         self.entry(index)?;
@@ -387,15 +404,20 @@ impl Queue for Device {
         self.call()
     }
 
-    fn length(&self, _: u32, _: Memory) -> nix::Result<usize> {
+    fn lengths(&self, _: u32, _: Memory) -> nix::Result<Vec<usize>> {
         self.call()?;
-        Ok(match self.byte() {
+        let planes = match self.byte() {
+            kind @ 0..=219 => usize::from(kind % 3) + 1,
+            kind => usize::from(kind - 220),
+        };
+        let length = || match self.byte() {
             0..=199 => MOST_BYTES as usize,
             _ => self.number() as usize,
-        })
+        };
+        Ok((0..planes).map(|_| length()).collect())
     }
 
-    fn export(&self, _: u32) -> nix::Result<OwnedFd> {
+    fn export(&self, _: u32, _: u32) -> nix::Result<OwnedFd> {
         self.call()?;
         let file = memfd_create(c"fuzz-frame", MFdFlags::MFD_CLOEXEC)?;
         let bytes = match self.byte() {
@@ -406,27 +428,46 @@ impl Queue for Device {
         Ok(file)
     }
 
-    fn prepare(&self, _: u32, _: Import<'_>) -> nix::Result<()> {
+    fn prepare(&self, _: u32, _: &[Import<'_>]) -> nix::Result<()> {
         self.call()
     }
 
-    fn queue(&self, _: u32, _: Option<Import<'_>>) -> nix::Result<()> {
+    fn queue(&self, _: u32, _: &[Import<'_>]) -> nix::Result<()> {
         self.call()
+    }
+
+    fn set_controls_in(&self, _: BorrowedFd<'_>, values: &mut [(u32, i64)]) -> Result<(), ControlRefusal> {
+        self.set_controls(values)
+    }
+
+    fn queue_in(&self, _: BorrowedFd<'_>, _: u32, _: &[Import<'_>]) -> nix::Result<()> {
+        self.call()
+    }
+
+    fn contents(&self, _: u32, bytes: usize) -> nix::Result<Vec<u8>> {
+        self.call()?;
+        Ok(vec![self.byte(); bytes.min(MOST_BYTES as usize)])
+    }
+
+    fn pause(&self, time: Duration) {
+        let late = time.as_millis().min(1000) as u64;
+        self.answers.lock().unwrap_or_else(PoisonError::into_inner).now += late;
     }
 
     fn dequeue(&self, _: Memory) -> nix::Result<Filled> {
         self.call()?;
-        let bytes_used = match self.byte() {
-            0..=149 => MOST_BYTES,
-            _ => self.number(),
-        };
-        let offset = if self.byte() < 200 { 0 } else { self.number() };
+        let planes = std::array::from_fn(|_| Fill {
+            bytes_used: match self.byte() {
+                0..=149 => MOST_BYTES,
+                _ => self.number(),
+            },
+            offset: if self.byte() < 200 { 0 } else { self.number() },
+        });
         Ok(Filled {
             index: u32::from(self.byte() % 12),
             sequence: self.number(),
             flags: self.number() << 8,
-            bytes_used,
-            offset,
+            planes,
             timestamp: Duration::from_micros(self.number().into()),
         })
     }

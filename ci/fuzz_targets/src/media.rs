@@ -1,8 +1,9 @@
 //! Media graphs: listings of any text, topologies of any numbers; the way through them, and its formats.
 
-use latent_hal::kernel::{BusFormat, Entity, Interface, Link, Media, MediaInfo, Pad, Topology};
-use latent_hal::media::{self, Graph, listing, path, pipeline};
+use latent_hal::kernel::{BusFormat, Entity, Interface, Link, Media, MediaInfo, Pad, Request, Topology};
+use latent_hal::media::{self, Graph, branch, listing, path, pipeline};
 use libfuzzer_sys::arbitrary::{Result, Unstructured};
+use nix::errno::Errno;
 
 pub(crate) fn run(data: &[u8]) {
     let Some((kind, rest)) = data.split_first() else { return };
@@ -69,9 +70,10 @@ fn walk(graph: &Graph, allowed: &[&str]) {
         assert!(path.links.iter().all(|link| graph.topology().links.contains(link)));
         assert_eq!(pipeline::steps(&path).len(), path.links.len() + 1);
         let _ = path.names(graph);
-        let _ = pipeline::link(graph, &Deaf, &path);
+        let branches = branch::branches(graph, &path);
+        let _ = pipeline::link(graph, &Deaf, &path, &branches);
         let _ = pipeline::propagate(graph, &path, BusFormat::default(), |_| None);
-        let _ = pipeline::explain(graph, &path, |_| None);
+        let _ = pipeline::explain(graph, &path, &branches, |_| None);
     }
     for link in &graph.topology().links {
         let _ = (graph.pad_name(link.source), graph.device(link.sink.0), graph.links_into(link.sink).count());
@@ -93,6 +95,10 @@ impl Media for Deaf {
 
     fn set_link(&self, _: &Link, _: bool) -> nix::Result<()> {
         Ok(())
+    }
+
+    fn allocate_request(&self) -> nix::Result<Box<dyn Request>> {
+        Err(Errno::ENOTTY)
     }
 }
 

@@ -4,6 +4,7 @@
 use std::fs;
 
 use latent_isp::{CfaPattern, Packing, RawGeometry};
+use latent_pipeline::pixels::Pixels;
 use latent_pipeline::spool::{Damage, FrameRecord, SpoolHeader, SpoolReader, SpoolWriter};
 use serde_json::Value;
 use uuid::Uuid;
@@ -29,8 +30,14 @@ pub(crate) fn run(data: &[u8]) {
         }
     };
     let header = reader.header().clone();
-    assert_eq!(header.geometry.validate(), Ok(()));
-    let bytes = header.geometry.stride_bytes * header.geometry.height as usize;
+    assert_eq!(header.pixels.validate(), Ok(()));
+    let bytes = match header.pixels {
+        Pixels::Raw(geometry) => geometry.stride_bytes * geometry.height as usize,
+        // At most three bytes a pixel.
+        Pixels::Yuv(geometry) => geometry.width as usize * geometry.height as usize * 3,
+        Pixels::Jpeg(frames) => frames.most_bytes,
+    };
+    let is_raw = matches!(header.pixels, Pixels::Raw(_));
     let frames = reader.frames().to_vec();
     assert!(frames.len() <= header.frames as usize);
     assert!(frames.windows(2).all(|pair| pair[0].index < pair[1].index));
@@ -40,7 +47,8 @@ pub(crate) fn run(data: &[u8]) {
     }
     for (position, present) in frames.iter().enumerate() {
         let frame = reader.read_frame(position).expect("memory for a frame");
-        assert_eq!((frame.bytes.len(), frame.geometry), (bytes, header.geometry));
+        assert!(frame.bytes.len() <= bytes.next_multiple_of(64), "{} of {bytes}", frame.bytes.len());
+        assert!(!is_raw || (frame.bytes.len(), frame.pixels) == (bytes, header.pixels));
         assert!(same(&frame.record, &present.record));
         let bad: Vec<_> = damage
             .iter()
@@ -50,7 +58,8 @@ pub(crate) fn run(data: &[u8]) {
             })
             .collect();
         assert_eq!(frame.bad_strips, bad, "reading and verifying disagree");
-        assert!(bad.iter().all(|rows| rows.start < rows.end && rows.end <= header.geometry.height));
+        assert!(bad.iter().all(|rows| rows.start < rows.end));
+        assert!(!is_raw || bad.iter().all(|rows| rows.end <= header.pixels.height()));
     }
     assert!(reader.read_frame(frames.len()).is_err());
     assert!(damage.iter().all(|damage| !damage.to_string().is_empty()));
@@ -142,7 +151,7 @@ pub(crate) fn seeds() -> Vec<Vec<u8>> {
         let header = SpoolHeader {
             asset_id: Uuid::from_u128(1),
             library_id: Uuid::from_u128(2),
-            geometry,
+            pixels: Pixels::Raw(geometry),
             frames: 2,
             captured_at: "2026-03-01T14:05:09+01:00[+01:00]".parse().expect("a time"),
             shot: latent_pipeline::library::Shot::default(),

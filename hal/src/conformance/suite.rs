@@ -78,7 +78,7 @@ impl Suite {
     pub fn run(&self, subject: &Subject, progress: &mut dyn FnMut(Progress<'_>)) -> Report {
         let selected = self.selected();
         let (started, begun) = (SystemTime::now(), Instant::now());
-        let node = || subject.node.as_ref().and_then(|node| node.kernel.video(&node.path).ok());
+        let node = || Bench::new(subject, self.effort).node().ok();
         let saved = node().map(|node| Saved::read(&*node));
         let mut verdicts: HashMap<&str, Verdict> = HashMap::new();
         let mut findings = Vec::with_capacity(selected.len());

@@ -222,7 +222,7 @@ fn sealed_memfd(name: &str, len: usize) -> Result<(OwnedFd, usize), Error> {
 }
 
 /// Bytes of a page of this kernel: 4, 16 or 64 KiB.
-fn page_size() -> usize {
+pub(crate) fn page_size() -> usize {
     const LARGEST: usize = 65536;
     let size = sysconf(SysconfVar::PAGE_SIZE).ok().flatten();
     size.and_then(|bytes| usize::try_from(bytes).ok()).filter(|bytes| *bytes > 0).unwrap_or(LARGEST)

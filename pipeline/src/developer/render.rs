@@ -65,8 +65,12 @@ pub(super) fn read_burst(path: &Path) -> Result<Burst, Error> {
             Pixels::Raw(_) | Pixels::Yuv(_) => bad_strips.is_empty(),
             Pixels::Jpeg(frames) => {
                 let shape = Shape::of(&frame.bytes, frames.width, frames.height);
+                // The same as for the proxy: what does not decode is no picture, however whole its data is.
                 bad_strips.is_empty()
-                    && shape.is_ok_and(|shape| camera_jpeg::check(&frame.bytes, &shape).is_ok())
+                    && shape.is_ok_and(|shape| {
+                        camera_jpeg::check(&frame.bytes, &shape).is_ok()
+                            && camera_jpeg::decode(&frame.bytes, &shape).is_ok()
+                    })
             }
         };
         if is_whole {

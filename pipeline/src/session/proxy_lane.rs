@@ -1,5 +1,6 @@
 //! The proxy lane: reference frame to announced photo, one after the other, so that proxies come in capture order.
 
+use std::collections::HashMap;
 use std::sync::Arc;
 use std::sync::atomic::{AtomicU64, Ordering};
 use std::sync::mpsc::Receiver;
@@ -58,8 +59,8 @@ pub(super) struct Lane {
     estimate_ms: Arc<AtomicU64>,
     /// The last capture that was announced: captures come one after the other.
     announced: u64,
-    /// Why the frames so far gave no proxy.
-    refused: Option<(u64, Error)>,
+    /// Why the frames so far of captures gave no proxy. The next captures begin before the last one's burst is stored.
+    refused: HashMap<u64, Error>,
     /// Bursts whose rows could not be written yet.
     unsettled: Vec<Spooled>,
 }
@@ -71,7 +72,7 @@ impl Lane {
         tier: Tier,
         estimate_ms: Arc<AtomicU64>,
     ) -> Self {
-        let (announced, refused, unsettled) = (0, None, Vec::new());
+        let (announced, refused, unsettled) = (0, HashMap::new(), Vec::new());
         Self { library, listeners, tier, estimate_ms, announced, refused, unsettled }
     }
 
@@ -99,9 +100,14 @@ impl Lane {
             return;
         }
         match self.announce(capture, frame, setup) {
-            Ok(()) => self.announced = capture.id,
+            Ok(()) => {
+                self.announced = capture.id;
+                self.refused.remove(&capture.id);
+            }
             // The next frame may be whole.
-            Err(error @ Error::CameraPicture { .. }) => self.refused = Some((capture.id, error)),
+            Err(error @ Error::CameraPicture { .. }) => {
+                self.refused.insert(capture.id, error);
+            }
             Err(error) => self.fail(capture, &error),
         }
     }
@@ -113,10 +119,7 @@ impl Lane {
 
     fn spooled(&mut self, spooled: Spooled) {
         // No frame is left that could be the reference.
-        if let Some((id, error)) = self.refused.take()
-            && id == spooled.capture.id
-            && self.announced != id
-        {
+        if let Some(error) = self.refused.remove(&spooled.capture.id) {
             self.fail(&spooled.capture, &error);
         }
         self.unsettled.push(spooled);

@@ -465,8 +465,13 @@ fn lease_clones(bench: &mut Bench<'_>) -> Checked {
     require(matches!(still, Dequeued::Starved), || format!("with a clone held: {still:?}"))?;
     let slot = clone.slot();
     drop(clone);
-    let next = bench.frame(&mut *streaming.camera)?;
-    require(next.slot() == slot, || format!("slot {slot} was dropped, slot {} came", next.slot()))
+    // Buffers that the device had kept may come before it.
+    for _ in 0..streaming.config.slots {
+        if bench.frame(&mut *streaming.camera)?.slot() == slot {
+            return Ok(());
+        }
+    }
+    Err(Stop::fail(format!("slot {slot} was dropped and does not come again")))
 }
 
 /// A frame that is held, and its bytes.
@@ -546,7 +551,9 @@ fn wait_ends(bench: &mut Bench<'_>) -> Checked {
         streaming.camera.dequeue(Duration::ZERO)?;
     }
     let took = begun.elapsed();
-    require(took < bench.effort.patience, || format!("{ROUNDS} waits for no time took {took:?}"))
+    // A wait for a frame each time would be many times as long.
+    let most = streaming.config.frame_interval.unwrap_or(Duration::from_millis(33)) * ROUNDS / 4;
+    require(took < most, || format!("{ROUNDS} waits for no time took {took:?}, not less than {most:?}"))
 }
 
 fn other_busy(bench: &mut Bench<'_>) -> Checked {

@@ -256,14 +256,24 @@ fn bad_buffer(bench: &mut Bench<'_>) -> Checked {
 
 fn dropped<const PERCENT: u8>(bench: &mut Bench<'_>) -> Checked {
     let (mut faulty, _) = streaming(bench, DeviceFault::Dropped(PERCENT))?;
-    let frames = if PERCENT < 10 { 300 } else { 60 };
-    let (good, _) = outcomes(bench, &mut *faulty.camera, frames)?;
+    // Drivers lose at random: of so many one is lost for certain, as far as that can be.
+    let frames = if PERCENT < 10 { 600 } else { 100 };
+    let (mut good, mut taken) = (Vec::new(), 0);
+    while taken < frames && !has_gap(&good) {
+        let (more, _) = outcomes(bench, &mut *faulty.camera, 20)?;
+        good.extend(more);
+        taken += 20;
+    }
+    require(good.len() * 2 >= taken as usize, || format!("of {taken} outcomes {} are frames", good.len()))?;
     let rises = good.windows(2).all(|pair| pair[1] > pair[0]);
     require(rises, || format!("the numbers do not rise: {good:?}"))?;
-    let lost = good.last().unwrap_or(&0) + 1 - good.len() as u64;
-    require(lost > 0, || format!("{frames} frames came without a gap"))?;
+    require(has_gap(&good), || format!("{taken} frames came without a gap"))?;
     drop(faulty);
     bench.next_photo_is_good()
+}
+
+fn has_gap(numbers: &[u64]) -> bool {
+    numbers.last().is_some_and(|last| last + 1 > numbers.len() as u64)
 }
 
 fn fatal(bench: &mut Bench<'_>) -> Checked {

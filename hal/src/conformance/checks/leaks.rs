@@ -136,7 +136,8 @@ fn no_copies(bench: &mut Bench<'_>) -> Checked {
     let mut camera = V4l2Camera::open_on(&*node.kernel, &node.path)?;
     camera.use_memory(Some(source.clone()));
     // So large that what a process touches for the first time by and by is less than a frame.
-    let large = |mode: &&Mode| mode.format.row_bytes(mode.width) * mode.height as usize >= 64 * 4096;
+    let large =
+        |mode: &&Mode| mode.format.row_bytes(mode.width) * mode.height as usize >= 64 * memory::page_size();
     let small = bench.small_mode(&camera)?;
     let mode = crate::Camera::modes(&camera)?.iter().rev().find(large).copied().unwrap_or(small);
     let config = match crate::Camera::configure(&mut camera, &StreamRequest { mode, held: 2 }) {
@@ -153,7 +154,7 @@ fn no_copies(bench: &mut Bench<'_>) -> Checked {
     }
     let during = page_faults(bench)? - before;
     // A slot's pages are touched first by whoever reads them: as many faults as a frame has pages are one copy.
-    let pages = (config.size_bytes / 4096).max(1) as u64;
+    let pages = (config.size_bytes / memory::page_size()).max(1) as u64;
     let one = bench.frame(&mut camera)?;
     let before = page_faults(bench)?;
     std::hint::black_box(one.read()?.iter().fold(0u8, |sum, byte| sum.wrapping_add(*byte)));
