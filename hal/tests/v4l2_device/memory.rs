@@ -215,6 +215,8 @@ fn a_hidden_copy_fails_the_conformance_suites_check_of_copies() {
 
     const CHECK: &str = "leaks.copies.none";
     let Some(device) = device() else { return };
+    // A camera of several parts streams only when they were set up.
+    let Some(_vivid) = device.vivid() else { return };
     let verdict = |kernel: Arc<dyn Kernel>| {
         let subject = Subject::v4l2(kernel, &device.path).unwrap();
         let suite = Suite { filters: vec![CHECK.to_owned()], ..Suite::default() };
