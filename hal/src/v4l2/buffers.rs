@@ -9,6 +9,7 @@ use nix::errno::Errno;
 
 use super::layout::Layout;
 use super::policy::Operation;
+use super::stream::Stream;
 use super::{V4l2Camera, slots};
 use crate::camera::Mode;
 use crate::error::Error;
@@ -35,8 +36,12 @@ impl V4l2Camera {
     /// what it gives, and whether this camera takes it. Frees the slots of an earlier configuration.
     ///
     /// # Errors
-    /// As [`crate::camera::Camera::configure`]; [`Error::Unsupported`] when the driver imports nothing.
+    /// As [`crate::camera::Camera::configure`], so [`Error::State`] while streaming; [`Error::Unsupported`] when the driver
+    /// imports nothing.
     pub fn probe_memory(&mut self, dev: &Path, mode: &Mode) -> Result<Vec<Probe>, Error> {
+        if self.stream.as_ref().is_some_and(Stream::streaming) {
+            return Err(self.misused("probe_memory", "it streams; stop it first"));
+        }
         self.free_buffers()?;
         let (layout, _) = self.set_mode(mode, 0)?;
         self.request(slots::FEWEST, Memory::Imported, false)?;

@@ -407,6 +407,16 @@ fn a_caller_that_holds_all_frames_does_not_make_the_camera_look_stalled() {
 }
 
 #[test]
+fn memory_is_not_probed_while_the_camera_streams_and_the_stream_goes_on() {
+    let (_kernel, _fake, mut camera) = started();
+    let mode = camera.modes().unwrap()[0];
+    let refused = camera.probe_memory(Path::new("/nowhere"), &mode).unwrap_err();
+    assert_eq!(refused.kind(), ErrorKind::Usage, "{refused}");
+    frame(&mut camera);
+    camera.stop().unwrap();
+}
+
+#[test]
 fn a_slot_that_comes_back_late_does_not_make_the_camera_look_stalled() {
     let (_kernel, fake, mut camera) = started();
     let mut held = Vec::new();
