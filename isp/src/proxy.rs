@@ -12,7 +12,7 @@ use crate::picture::reserve;
 use crate::reader::{CellReader, planes, planes_mut};
 use crate::simd::{grade, rgb8};
 use crate::statistics::Collector;
-use crate::{Error, Picture, RawView, Rendering, Simd, Statistics};
+use crate::{Error, Picture, RawProducts, RawView, Rendering, Sharpness, Simd, Statistics};
 
 /// Full scale of light on its way through the matrix.
 const LIGHT: i16 = i16::MAX;
@@ -25,6 +25,7 @@ pub struct Proxy {
     /// Row by row: all red, then all green, then all blue samples.
     rows: Vec<u16>,
     statistics: Statistics,
+    sharpness: Option<Sharpness>,
 }
 
 /// Bins a raw frame and measures it. Every byte of the frame's rows is read exactly once, top to bottom.
@@ -43,7 +44,15 @@ impl Proxy {
     /// # Errors
     /// As [`bin`]; the proxy is then empty.
     pub fn bin(&mut self, view: &RawView<'_>) -> Result<(), Error> {
-        let mut reader = CellReader::new(view);
+        self.bin_with(view, RawProducts::default())
+    }
+
+    /// As [`Proxy::bin`], and makes what is wanted of the raw rows in the same pass.
+    ///
+    /// # Errors
+    /// As [`Proxy::bin`].
+    pub fn bin_with(&mut self, view: &RawView<'_>, products: RawProducts<'_>) -> Result<(), Error> {
+        let mut reader = CellReader::with(view, products);
         let (width, height) = reader.size();
         let mut rows = std::mem::take(self).rows;
         reserve(&mut rows, width, height, 3, "the proxy")?;
@@ -56,7 +65,7 @@ impl Proxy {
             }
             rows.extend_from_slice(&row);
         }
-        *self = Proxy { width, height, rows, statistics: collector.finish() };
+        *self = Proxy { width, height, rows, statistics: collector.finish(), sharpness: reader.finish() };
         Ok(())
     }
 
@@ -73,6 +82,11 @@ impl Proxy {
     /// What the pass measured; the same as [`Statistics::of`] the frame.
     pub fn statistics(&self) -> &Statistics {
         &self.statistics
+    }
+
+    /// The same as [`Sharpness::of`] the frame, where it was wanted.
+    pub fn sharpness(&self) -> Option<Sharpness> {
+        self.sharpness
     }
 
     /// Develops the proxy.

@@ -42,7 +42,9 @@ impl Zone {
 
     fn see_step(&mut self, from: [u16; 3], to: [u16; 3]) {
         if to[0].max(to[1]).max(to[2]) < CLIPPED {
-            self.step = [0, 1, 2].map(|c| self.step[c].max(to[c].abs_diff(from[c])));
+            for channel in 0..3 {
+                self.step[channel] = self.step[channel].max(to[channel].abs_diff(from[channel]));
+            }
         }
     }
 }
@@ -136,32 +138,41 @@ impl Collector {
     /// Samples cell row `y`: red, green and blue without gains.
     pub(crate) fn row(&mut self, y: u32, [red_row, green_row, blue_row]: [&[u16]; 3]) {
         let Statistics { zones, histograms, sums, cells } = &mut self.statistics;
+        let [reds, greens, blues] = histograms;
         let zone_row = (u64::from(y) * u64::from(ZONES.1) / u64::from(self.size.1)) as usize;
         let width = red_row.len().min(green_row.len()).min(blue_row.len());
         let (red_row, green_row, blue_row) = (&red_row[..width], &green_row[..width], &blue_row[..width]);
         let row = zones.iter_mut().skip(zone_row * ZONES.0 as usize).take(ZONES.0 as usize);
         // The first column whose share of the width reaches the zone's.
         let start = |zone: usize| (zone * self.size.0 as usize).div_ceil(ZONES.0 as usize);
-        for (column, zone) in row.enumerate() {
+        for (column, place) in row.enumerate() {
             let first = start(column).next_multiple_of(self.step as usize);
+            // Sums in registers: through memory each would wait for the one before.
+            let (mut zone, mut all, mut seen) = (Zone { step: place.step, ..Zone::default() }, [0; 3], 0);
             for x in (first..start(column + 1).min(width)).step_by(self.step as usize) {
                 let rgb = [red_row[x], green_row[x], blue_row[x]];
-                for ((histogram, sum), value) in histograms.iter_mut().zip(sums.iter_mut()).zip(rgb) {
-                    histogram[bin(value)] += 1;
-                    *sum += u64::from(value);
-                }
-                *cells += 1;
+                let wide = rgb.map(u64::from);
+                reds[bin(rgb[0])] += 1;
+                greens[bin(rgb[1])] += 1;
+                blues[bin(rgb[2])] += 1;
+                all = [all[0] + wide[0], all[1] + wide[1], all[2] + wide[2]];
+                seen += 1;
                 if rgb[0].max(rgb[1]).max(rgb[2]) >= CLIPPED {
-                    zone.clipped += 1;
                     continue;
                 }
                 zone.cells += 1;
-                for (sum, value) in zone.sums.iter_mut().zip(rgb) {
-                    *sum += u64::from(value);
-                }
-                if x + 1 < width {
-                    zone.see_step(rgb, [red_row[x + 1], green_row[x + 1], blue_row[x + 1]]);
-                }
+                zone.sums = [zone.sums[0] + wide[0], zone.sums[1] + wide[1], zone.sums[2] + wide[2]];
+                // The last cell has no step to a next one.
+                let next = (x + 1).min(width - 1);
+                zone.see_step(rgb, [red_row[next], green_row[next], blue_row[next]]);
+            }
+            place.step = zone.step;
+            place.cells += zone.cells;
+            place.clipped += seen - zone.cells;
+            *cells += seen;
+            for channel in 0..3 {
+                place.sums[channel] += zone.sums[channel];
+                sums[channel] += all[channel];
             }
         }
     }

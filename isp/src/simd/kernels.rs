@@ -7,8 +7,9 @@ use super::Simd;
 use crate::colour::Colour;
 use crate::level::Level as Level16;
 use crate::mosaic::Taps;
+use crate::sharpness::{self, Greens};
 use crate::tier::{directional, preview, video};
-use crate::{defects, sharpen, yuv};
+use crate::{defects, sharpen, target, thumbnail, yuv};
 
 /// `fn NAME(ARGUMENTS) = BODY;` makes a function that takes a [`Simd`] and then the arguments. The body is inlined
 /// into one function for each level, so that it is compiled with what the level has.
@@ -62,6 +63,18 @@ kernels! {
     fn luma(rgb: [&[u8]; 3], out: &mut [u8]) = sharpen::luma;
     /// A half row sharpened by the brightness around it.
     fn sharpen(luma: Taps<'_, u8>, rgb: [&[u8]; 3], out: [&mut [u8]; 3]) = sharpen::sharpen;
+    /// Even and odd columns in turn.
+    fn zip(even: &[u8], odd: &[u8], out: &mut [u8]) = target::zip;
+    /// Luma of a half row.
+    fn encode_luma(encoding: &yuv::Encoding, rgb: [&[u8]; 3], out: &mut [u8]) = yuv::encode::luma;
+    /// Sums of neighbouring columns.
+    fn encode_pairs(even: [&[u8]; 3], odd: [&[u8]; 3], sums: [&mut [u16]; 3]) = yuv::encode::pairs;
+    /// Chroma of cells from sums of pairs.
+    fn encode_chroma(encoding: &yuv::Encoding, upper: [&[u16]; 3], lower: [&[u16]; 3], out: [&mut [u8]; 2]) = yuv::encode::chroma;
+    /// Neighbouring columns added to their sums.
+    fn add_pairs(even: &[u8], odd: &[u8], sums: &mut [u16]) = thumbnail::add_pairs;
+    /// Squared differences of greens in a row of cells.
+    fn green_changes(greens: Greens, rows: [&[[u16; 2]]; 2], squares: &mut u64) = sharpness::green_changes;
     /// The luma of packed groups.
     fn yuv_packed_luma(groups: &[[u8; 4]], first: usize, out: &mut [u8]) = yuv::rows::packed_luma;
     /// The chroma of packed groups.
