@@ -55,15 +55,22 @@ impl Proxy {
         let mut reader = CellReader::with(view, products);
         let (width, height) = reader.size();
         let mut rows = std::mem::take(self).rows;
-        reserve(&mut rows, width, height, 3, "the proxy")?;
-        let mut row = vec![0; 3 * width as usize];
-        let mut collector = Collector::new(width, height);
+        let row = 3 * width as usize;
+        // Memory of the same size is written where it is; new memory is touched row by row.
+        let mut fresh = Vec::new();
+        if rows.len() != row * height as usize {
+            reserve(&mut rows, width, height, 3, "the proxy")?;
+            fresh.resize(row, 0);
+        }
+        let mut collector = Collector::new(width, height, Simd::detect());
         for y in 0..height {
-            reader.row(y, planes_mut(&mut row));
+            let start = row * y as usize;
+            let to = rows.get_mut(start..start + row).unwrap_or(&mut fresh);
+            reader.row(y, planes_mut(to));
             if collector.wants(y) {
-                collector.row(y, planes(&row));
+                collector.row(y, planes(to));
             }
-            rows.extend_from_slice(&row);
+            rows.extend_from_slice(&fresh);
         }
         *self = Proxy { width, height, rows, statistics: collector.finish(), sharpness: reader.finish() };
         Ok(())
@@ -107,16 +114,21 @@ impl Proxy {
         rendering.validate()?;
         let data = &mut picture.data;
         (picture.width, picture.height) = (0, 0);
-        reserve(data, self.width, self.height, 3, "the picture")?;
+        let row = 3 * self.width as usize;
+        let mut fresh = Vec::new();
+        if data.len() != row * self.height as usize {
+            reserve(data, self.width, self.height, 3, "the picture")?;
+            fresh.resize(row, 0);
+        }
         let simd = Simd::detect();
         let grade = Grade::with_gains(rendering, LIGHT);
         let width = self.width as usize;
         let mut codes: [Vec<u8>; 3] = std::array::from_fn(|_| vec![0; width]);
-        let mut out = vec![0; 3 * width];
-        for row in self.rows.chunks_exact(3 * width.max(1)) {
-            grade::from_light(simd, &grade, planes(row), codes.each_mut().map(Vec::as_mut_slice));
-            rgb8::interleave_planes(simd, codes.each_ref().map(Vec::as_slice), &mut out);
-            data.extend_from_slice(&out);
+        for (y, light) in self.rows.chunks_exact(row.max(1)).enumerate() {
+            grade::from_light(simd, &grade, planes(light), codes.each_mut().map(Vec::as_mut_slice));
+            let to = data.get_mut(row * y..row * (y + 1)).unwrap_or(&mut fresh);
+            rgb8::interleave_planes(simd, codes.each_ref().map(Vec::as_slice), to);
+            data.extend_from_slice(&fresh);
         }
         (picture.width, picture.height) = (self.width, self.height);
         Ok(())

@@ -84,7 +84,7 @@ impl<'a> RawRows<'a> {
             cells: statistics.then(|| Cells {
                 level: Level::new(black, white, 1.0),
                 row: vec![0; 3 * (width / 2) as usize],
-                collector: Collector::new(width / 2, height / 2),
+                collector: Collector::new(width / 2, height / 2, simd),
             }),
         }
     }

@@ -8,6 +8,7 @@ use crate::colour::Colour;
 use crate::level::Level as Level16;
 use crate::mosaic::Taps;
 use crate::sharpness::{self, Greens};
+use crate::statistics::{self, Samples};
 use crate::tier::{directional, preview, video};
 use crate::{defects, sharpen, target, thumbnail, yuv};
 
@@ -75,6 +76,8 @@ kernels! {
     fn add_pairs(even: &[u8], odd: &[u8], sums: &mut [u16]) = thumbnail::add_pairs;
     /// Squared differences of greens in a row of cells.
     fn green_changes(greens: Greens, rows: [&[[u16; 2]]; 2], squares: &mut u64) = sharpness::green_changes;
+    /// What follows from each sampled cell alone.
+    fn sort_samples(samples: &mut Samples) = statistics::sort;
     /// The luma of packed groups.
     fn yuv_packed_luma(groups: &[[u8; 4]], first: usize, out: &mut [u8]) = yuv::rows::packed_luma;
     /// The chroma of packed groups.
