@@ -72,7 +72,7 @@ impl Gauge {
         Gauge { simd, greens: Greens { upper, shift }, so_far }
     }
 
-    /// Takes the codes of a cell row's upper and lower row.
+    /// Takes the codes of a cell row's upper and lower row, none above the depth's largest.
     pub(crate) fn rows(&mut self, [upper, lower]: [&[u16]; 2]) {
         let (upper, lower) = (upper.as_chunks::<2>().0, lower.as_chunks::<2>().0);
         let cells = upper.len().min(lower.len());
