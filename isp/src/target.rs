@@ -6,7 +6,7 @@ use std::slice::ChunksExactMut;
 use crate::demosaic::check_range;
 use crate::mosaic::half_len;
 use crate::simd::rgb8::{self, Store};
-use crate::simd::{Simd, kernels};
+use crate::simd::{Simd, encode, kernels};
 use crate::tier::Halves;
 use crate::yuv::{Encoding, YuvMatrix, YuvRange};
 use crate::{Error, RawGeometry};
@@ -139,7 +139,7 @@ impl<'a> Writer<'a> {
             }
             Rows::Yuv420 { encoding, luma, chroma } => {
                 for (rgb, out) in halves.iter().zip(&mut room.luma) {
-                    kernels::encode_luma(simd, encoding, *rgb, out);
+                    encode::luma(simd, encoding, *rgb, out);
                 }
                 if let Some(out) = luma.next() {
                     kernels::zip(simd, &room.luma[0], &room.luma[1], out);
@@ -156,14 +156,14 @@ impl<'a> Writer<'a> {
                 match chroma {
                     ChromaRows::Pairs(rows) => {
                         let [cb, cr] = &mut room.chroma;
-                        kernels::encode_chroma(simd, encoding, upper, lower, [cb, cr]);
+                        encode::chroma(simd, encoding, upper, lower, [cb, cr]);
                         if let Some(out) = rows.next() {
                             kernels::zip(simd, cb, cr, out);
                         }
                     }
                     ChromaRows::Planes([cbs, crs]) => {
                         if let (Some(cb), Some(cr)) = (cbs.next(), crs.next()) {
-                            kernels::encode_chroma(simd, encoding, upper, lower, [cb, cr]);
+                            encode::chroma(simd, encoding, upper, lower, [cb, cr]);
                         }
                     }
                 }

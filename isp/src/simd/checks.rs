@@ -2,7 +2,7 @@
 //! vectors, odd addresses, extremes, and canaries past every edge.
 
 use super::rgb8::{self, Store};
-use super::{Level, Simd, cells, grade, kernels, mipi, rgb16, split};
+use super::{Level, Simd, cells, encode, grade, kernels, mipi, rgb16, split};
 use crate::compand::{self, Compander, Expansion};
 use crate::grade::Grade;
 use crate::level::Level as Level16;
@@ -340,17 +340,15 @@ fn luma_and_chroma_are_the_same_at_every_level() {
             let planes: [Vec<u8>; 6] = std::array::from_fn(|i| noise(n + i)[i..].to_vec());
             let [r0, g0, b0, r1, g1, b1] = planes.each_ref().map(Vec::as_slice);
             let encoded = |simd: Simd| {
-                let [luma, _] = written(CANARY, [n, 0], |[to, _]| {
-                    kernels::encode_luma(simd, &encoding, [r0, g0, b0], to)
-                });
+                let [luma, _] =
+                    written(CANARY, [n, 0], |[to, _]| encode::luma(simd, &encoding, [r0, g0, b0], to));
                 let mut sums: [Vec<u16>; 3] = std::array::from_fn(|_| vec![0xc5c5; n + 20]);
                 let to = sums.each_mut().map(|plane| &mut plane[..n]);
                 kernels::encode_pairs(simd, [r0, g0, b0], [r1, g1, b1], to);
                 assert!(sums.iter().all(|plane| plane[n..].iter().all(|&sum| sum == 0xc5c5)));
                 let upper = sums.each_ref().map(|plane| &plane[..n]);
                 let lower = [upper[2], upper[0], upper[1]];
-                let chroma =
-                    written(CANARY, [n; 2], |to| kernels::encode_chroma(simd, &encoding, upper, lower, to));
+                let chroma = written(CANARY, [n; 2], |to| encode::chroma(simd, &encoding, upper, lower, to));
                 (luma, sums.clone(), chroma)
             };
             assert!(encoded(simd) == encoded(baseline), "{n} {simd:?}");

@@ -66,12 +66,8 @@ kernels! {
     fn sharpen(luma: Taps<'_, u8>, rgb: [&[u8]; 3], out: [&mut [u8]; 3]) = sharpen::sharpen;
     /// Even and odd columns in turn.
     fn zip(even: &[u8], odd: &[u8], out: &mut [u8]) = target::zip;
-    /// Luma of a half row.
-    fn encode_luma(encoding: &yuv::Encoding, rgb: [&[u8]; 3], out: &mut [u8]) = yuv::encode::luma;
     /// Sums of neighbouring columns.
     fn encode_pairs(even: [&[u8]; 3], odd: [&[u8]; 3], sums: [&mut [u16]; 3]) = yuv::encode::pairs;
-    /// Chroma of cells from sums of pairs.
-    fn encode_chroma(encoding: &yuv::Encoding, upper: [&[u16]; 3], lower: [&[u16]; 3], out: [&mut [u8]; 2]) = yuv::encode::chroma;
     /// Neighbouring columns added to their sums.
     fn add_pairs(even: &[u8], odd: &[u8], sums: &mut [u16]) = thumbnail::add_pairs;
     /// Squared differences of greens in a row of cells.

@@ -7,16 +7,16 @@ use super::{YuvMatrix, YuvRange};
 use crate::scale::rounded_product;
 
 /// Half of a code, in 128ths.
-const HALF: i16 = 64;
+pub(crate) const HALF: i16 = 64;
 
 /// The weights of red, green and blue in luma, Cb and Cr, in 32768ths.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub(crate) struct Encoding {
-    luma: [i16; 3],
-    cb: [i16; 3],
-    cr: [i16; 3],
+    pub(crate) luma: [i16; 3],
+    pub(crate) cb: [i16; 3],
+    pub(crate) cr: [i16; 3],
     /// Luma's code of black.
-    black: i16,
+    pub(crate) black: i16,
 }
 
 impl Encoding {
