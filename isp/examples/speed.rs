@@ -7,7 +7,7 @@ use latent_isp::fused::{self, Options, Wanted};
 use latent_isp::yuv::{YuvMatrix, YuvRange};
 use latent_isp::{
     CfaPattern, Chroma, Demosaic, Error, Packing, RawGeometry, RawProducts, RawView, Rendering, Simd, Target,
-    Tier, develop, packing, proxy, tier,
+    Tier, develop, packing, proxy, tier, unpack,
 };
 
 /// 12 megapixels, and the 5 of the fused path.
@@ -32,6 +32,7 @@ fn main() -> Result<(), Error> {
         best("proxy: bin", &mut || again.bin(&raw))?;
         best("proxy: render", &mut || binned.render_to(&rendering, &mut picture))?;
         best("proxy, new memory", &mut || proxy::bin(&raw)?.render(&rendering).map(drop))?;
+        unpacking(&raw)?;
         best("plan", &mut || develop::Plan::new(geometry, &rendering, Demosaic::Bilinear).map(drop))?;
         for method in [Demosaic::Bilinear, Demosaic::GradientCorrected] {
             best(&format!("full: {method:?}"), &mut || develop::develop(&raw, &rendering, method).map(drop))?;
@@ -50,6 +51,33 @@ fn geometry((width, height): (u32, u32), packing: Packing, bits: u8) -> Result<R
     let white = u16::MAX >> (16 - bits);
     let (pattern, black) = (CfaPattern::Rggb, white / 16);
     Ok(RawGeometry { width, height, stride_bytes, bits, packing, pattern, black, white })
+}
+
+/// Unpacking beside copying as many bytes in and out together: from frame to frame, through memory, and from the frame to
+/// one row, as the paths above do it.
+fn unpacking(raw: &RawView<'_>) -> Result<(), Error> {
+    let best = |what: &str, run: &mut dyn FnMut() -> Result<(), Error>| best(LARGE, what, run);
+    let RawGeometry { width, height, stride_bytes, .. } = *raw.geometry();
+    let mut codes = vec![0; width as usize * height as usize];
+    best("unpack: frame", &mut || {
+        let rows = codes.chunks_exact_mut(width as usize).zip(0..);
+        rows.into_iter().try_for_each(|(row, y)| unpack::row(raw, y, row))
+    })?;
+    best("unpack: rows", &mut || {
+        (0..height).try_for_each(|y| unpack::row(raw, y, &mut codes[..width as usize]))
+    })?;
+    let row = (stride_bytes + 2 * width as usize) / 2;
+    let (from, mut to) = (vec![1_u8; row * height as usize], vec![0; row * height as usize]);
+    best("copy: frame", &mut || {
+        to.copy_from_slice(&from);
+        Ok(())
+    })?;
+    best("copy: rows", &mut || {
+        for from in from.chunks_exact(row) {
+            std::hint::black_box(&mut to)[..row].copy_from_slice(from);
+        }
+        Ok(())
+    })
 }
 
 /// The tiers, into buffers made before.
