@@ -171,7 +171,12 @@ impl Plan {
         rows: Range<u32>,
         target: Target<'_>,
     ) -> Result<(), Error> {
-        self.pass(scratch, view, rows, target, Beside { raw: None, thumbnail: None })
+        self.pass(scratch, view, rows, target, false, Beside { raw: None, thumbnail: None })
+    }
+
+    /// Strips of one frame, for a thread that takes several.
+    pub fn strips<'a>(&'a self, scratch: &'a mut Scratch, view: &RawView<'a>) -> Strips<'a> {
+        Strips { plan: self, scratch, view: *view, next: None }
     }
 
     /// Develops a whole frame to a target of exactly its size, and what is `wanted` beside it, in one pass: each raw row
@@ -193,17 +198,19 @@ impl Plan {
         let mut thumbnail =
             thumbnail.map(|longest| Thumbnail::new(width, height, longest, self.simd)).transpose()?;
         let beside = Beside { raw: raw.as_mut(), thumbnail: thumbnail.as_mut() };
-        self.pass(scratch, view, 0..height, target, beside)?;
+        self.pass(scratch, view, 0..height, target, false, beside)?;
         let (statistics, sharpness) = raw.map_or((None, None), RawRows::finish);
         Ok(ByProducts { statistics, sharpness, thumbnail: thumbnail.map(Thumbnail::finish) })
     }
 
+    /// `held` says that the scratch holds the rows that lead to the first one.
     fn pass(
         &self,
         scratch: &mut Scratch,
         view: &RawView<'_>,
         rows: Range<u32>,
         target: Target<'_>,
+        held: bool,
         Beside { mut raw, mut thumbnail }: Beside<'_, '_>,
     ) -> Result<(), Error> {
         let same = scratch.geometry == self.geometry && scratch.options == self.options;
@@ -212,9 +219,11 @@ impl Plan {
         }
         let mut writer = Writer::new(target, &self.geometry, &rows, self.simd)?;
         let Scratch { mosaic, interpolator, developed, luma, sharp, room, .. } = scratch;
-        mosaic.sensed.clear();
-        interpolator.clear();
-        luma.clear();
+        if !held {
+            mosaic.sensed.clear();
+            interpolator.clear();
+            luma.clear();
+        }
         let mut develop = |y: u32, row: &mut Row| {
             let halves = interpolator.row(y, &mut |y, row| self.samples(view, y, mosaic, &mut raw, row));
             for (from, to) in halves.into_iter().zip(row.iter_mut()) {
@@ -272,6 +281,38 @@ impl Plan {
         for (parity, half) in row.halves_mut().into_iter().enumerate() {
             kernels::clamp_defects(self.simd, sensed.taps(y, defects::HALO, parity), half);
         }
+    }
+}
+
+/// Strips of one frame by one thread. A strip that begins where the last one ended goes on with the rows that are held,
+/// others begin anew; what is written is the same.
+#[derive(Debug)]
+pub struct Strips<'a> {
+    plan: &'a Plan,
+    scratch: &'a mut Scratch,
+    view: RawView<'a>,
+    /// The row after the last strip.
+    next: Option<u32>,
+}
+
+impl Strips<'_> {
+    /// As [`Plan::strip_to`].
+    ///
+    /// # Errors
+    /// As [`Plan::strip_to`].
+    pub fn strip_to(&mut self, rows: Range<u32>, target: Target<'_>) -> Result<(), Error> {
+        let held = self.next.take() == Some(rows.start);
+        let end = rows.end;
+        self.plan.pass(
+            self.scratch,
+            &self.view,
+            rows,
+            target,
+            held,
+            Beside { raw: None, thumbnail: None },
+        )?;
+        self.next = Some(end);
+        Ok(())
     }
 }
 
