@@ -1,9 +1,10 @@
-//! A board's file: what is known of the cameras of a board. So far, which conformance checks fail there, and why.
+//! A board's file: what is known of the cameras of a board. So far, which test picture they show, and which conformance
+//! checks fail there, and why.
 
 use std::ops::Range;
 use std::path::Path;
 
-use latent_hal::conformance::Expected;
+use latent_hal::conformance::{Expected, TestPicture};
 use serde::Deserialize;
 use toml::Spanned;
 
@@ -12,6 +13,7 @@ use crate::exit::Failure;
 #[derive(Debug, Deserialize)]
 #[serde(deny_unknown_fields, rename_all = "kebab-case")]
 struct BoardFile {
+    scene: Option<Spanned<String>>,
     #[serde(default)]
     expected_fail: Vec<ExpectedFail>,
 }
@@ -24,8 +26,17 @@ struct ExpectedFail {
     link: Option<String>,
 }
 
-/// The failures that a board's file expects.
-pub(crate) fn expected(path: &Path) -> Result<Vec<Expected>, Failure> {
+/// What a board's file says.
+#[derive(Debug, Default, PartialEq)]
+pub(crate) struct Board {
+    /// The picture that its camera shows while it is tested.
+    pub(crate) scene: Option<TestPicture>,
+    /// The failures that it expects.
+    pub(crate) expected: Vec<Expected>,
+}
+
+/// Reads a board's file.
+pub(crate) fn read(path: &Path) -> Result<Board, Failure> {
     let text = std::fs::read_to_string(path)
         .map_err(|error| Failure::usage(format!("cannot read {}: {error}", path.display())))?;
     parse(&text).map_err(|(place, message)| {
@@ -34,16 +45,19 @@ pub(crate) fn expected(path: &Path) -> Result<Vec<Expected>, Failure> {
     })
 }
 
-fn parse(text: &str) -> Result<Vec<Expected>, (Range<usize>, String)> {
+fn parse(text: &str) -> Result<Board, (Range<usize>, String)> {
     let file: BoardFile = toml::from_str(text)
         .map_err(|error| (error.span().unwrap_or_default(), error.message().to_owned()))?;
+    let scene =
+        file.scene.map(|scene| scene.get_ref().parse().map_err(|error| (scene.span(), format!("{error}"))));
+    let scene = scene.transpose()?;
     let mut expected = Vec::with_capacity(file.expected_fail.len());
     for ExpectedFail { check, reason, link } in file.expected_fail {
         let place = check.span();
         expected.push(Expected { check: check.into_inner(), reason, link });
         Expected::check_all(&expected).map_err(|error| (place, error.to_string()))?;
     }
-    Ok(expected)
+    Ok(Board { scene, expected })
 }
 
 /// Line and column of a byte, both from 1; columns count characters.
@@ -70,10 +84,25 @@ mod tests {
             format!("[[expected-fail]]\ncheck = \"{id}\"\nreason = \"known\"\nlink = \"https://a.org\"\n");
         let link = Some("https://a.org".to_owned());
         assert_eq!(
-            parse(&text),
-            Ok(vec![Expected { check: id.to_owned(), reason: "known".to_owned(), link }])
+            parse(&text).unwrap().expected,
+            vec![Expected { check: id.to_owned(), reason: "known".to_owned(), link }]
         );
-        assert_eq!(parse(""), Ok(Vec::new()));
+        assert_eq!(parse(""), Ok(Board::default()));
+    }
+
+    #[test]
+    fn the_picture_that_a_camera_shows_is_read_and_others_are_refused_with_those_that_there_are() {
+        assert_eq!(parse("scene = \"bars-and-ramp\"\n").unwrap().scene, Some(TestPicture::BarsAndRamp));
+        let (line, column, message) = refused("# a chart\nscene = \"chart\"\n");
+        assert_eq!((line, column), (2, 9));
+        assert!(message.contains("chart") && message.contains("bars-and-ramp"), "{message}");
+    }
+
+    #[test]
+    fn the_boards_of_this_project_can_be_read() {
+        let folder = Path::new(env!("CARGO_MANIFEST_DIR")).join("boards");
+        let files = std::fs::read_dir(folder).unwrap().map(|entry| entry.unwrap().path());
+        assert!(files.map(|file| read(&file).unwrap()).any(|board| board.scene.is_some()));
     }
 
     #[test]

@@ -7,7 +7,9 @@ use std::sync::atomic::{AtomicBool, Ordering};
 use std::time::Duration;
 
 use indicatif::{ProgressBar, ProgressDrawTarget, ProgressStyle};
-use latent_hal::conformance::{Check, Effort, Finding, Format, Progress, Report, Subject, Suite, Verdict};
+use latent_hal::conformance::{
+    Check, Effort, Expected, Finding, Format, Progress, Report, Subject, Suite, Verdict,
+};
 use latent_hal::discovery::{self, SYSFS};
 use latent_hal::{Camera, CameraName};
 use latent_pipeline::{Error, source};
@@ -19,12 +21,16 @@ use crate::output::Output;
 use crate::{board, compliance};
 
 pub(crate) fn run(args: &ConformanceArgs, output: Output, cancel: &Arc<AtomicBool>) -> Result<u8, Failure> {
-    let suite = suite(args, cancel)?;
+    let board = args.board.as_deref().map(board::read).transpose()?.unwrap_or_default();
+    let suite = suite(args, board.expected, cancel)?;
     if args.list {
         list(&suite.selected(), output);
         return Ok(exit::DONE);
     }
-    let device = Device::find(args.camera.as_deref())?;
+    let mut device = Device::find(args.camera.as_deref())?;
+    if let Some(picture) = board.scene {
+        device.subject = device.subject.with_scene(Arc::new(picture));
+    }
     let comparison = match (&args.v4l2_compliance, &device.path) {
         (None, _) => None,
         // First, so that nobody waits for the checks to learn that it is missing.
@@ -51,7 +57,11 @@ pub(crate) fn run(args: &ConformanceArgs, output: Output, cancel: &Arc<AtomicBoo
     Ok(report.exit_status())
 }
 
-fn suite(args: &ConformanceArgs, cancel: &Arc<AtomicBool>) -> Result<Suite, Failure> {
+fn suite(
+    args: &ConformanceArgs,
+    expected: Vec<Expected>,
+    cancel: &Arc<AtomicBool>,
+) -> Result<Suite, Failure> {
     for filter in &args.filter {
         let alone = Suite { filters: vec![filter.clone()], ..Suite::default() };
         if alone.selected().is_empty() {
@@ -62,7 +72,6 @@ fn suite(args: &ConformanceArgs, cancel: &Arc<AtomicBool>) -> Result<Suite, Fail
     }
     let effort =
         Effort { frames: args.frames, restarts: args.restarts, patience: Duration::from_secs(args.patience) };
-    let expected = args.board.as_deref().map(board::expected).transpose()?.unwrap_or_default();
     Ok(Suite { effort, filters: args.filter.clone(), expected, stop: Arc::clone(cancel) })
 }
 

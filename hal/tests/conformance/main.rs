@@ -18,6 +18,8 @@ use latent_hal::kernel::{Entity, Interface, Kernel, Link, Pad, Topology};
 use latent_hal::v4l2::V4l2Camera;
 use latent_hal::{Camera, CameraInfo, Error};
 
+use camera_mutants::pictures;
+
 const PATH: &str = "/dev/video0";
 
 /// What no device of these tests can lack, with the reason.
@@ -156,6 +158,9 @@ fn devices_that_are_as_they_must_be_fail_nothing() {
         assert_eq!(of(&report, Verdict::Fail), Vec::<&Finding>::new());
         passed.extend(of(&report, Verdict::Pass).iter().map(|finding| finding.id));
     }
+    let report = run(&pictures::subject(&pictures::bars()));
+    assert_eq!(of(&report, Verdict::Fail), Vec::<&Finding>::new());
+    passed.extend(of(&report, Verdict::Pass).iter().map(|finding| finding.id));
     let simulated = Subject::simulated("size=32x24,fps=200".parse().unwrap()).unwrap();
     // What it has that the others have not; its time is the machine's, which tests do not depend on.
     let suite = Suite { filters: vec!["camera".to_owned(), "contract".to_owned()], ..suite() };

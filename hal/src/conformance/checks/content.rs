@@ -136,6 +136,18 @@ pub(super) const CHECKS: &[Check] = &[
         jpeg_whole,
     )
     .after(&["contract.stream.frames", "contract.bytes.fit", "content.frame.not-flat"]),
+    Check::new(
+        "content.jpeg.picture",
+        "a JPEG frame is the picture that the device was told to show",
+        page::JPEG,
+        |bench| picture(bench, PixelFormat::Jpeg),
+    )
+    .after(&[
+        "content.jpeg.whole",
+        "contract.modes.stream",
+        "contract.sequence.first",
+        "contract.sequence.rises",
+    ]),
 ];
 
 fn not_flat(bench: &mut Bench<'_>) -> Checked {
@@ -193,10 +205,13 @@ fn still(bench: &mut Bench<'_>) -> Checked {
 
 /// The smallest mode of a format as a picture that is compared with what the device must show.
 fn picture(bench: &mut Bench<'_>, format: PixelFormat) -> Checked {
+    if !bench.modes()?.iter().any(|mode| mode.format == format) {
+        return Err(Stop::NotSupported("the camera does not list it".to_owned()));
+    }
     let (scene, _shown) = bench.scene()?;
     let mut camera = bench.camera()?;
     let Some(mode) = camera.modes()?.into_iter().rfind(|mode| mode.format == format) else {
-        return Err(Stop::NotSupported("the camera does not list it".to_owned()));
+        return Err(Stop::fail("the camera lists it no longer"));
     };
     let config = camera.configure(&StreamRequest { mode, held: 1 })?;
     camera.start()?;
@@ -205,7 +220,8 @@ fn picture(bench: &mut Bench<'_>, format: PixelFormat) -> Checked {
         bench.frame(&mut *camera)?;
     }
     let frame = bench.frame(&mut *camera)?;
-    let Some(oracle) = scene.frame(&config, frame.sequence()) else {
+    let oracle = scene.frame(&config, frame.sequence()).filter(|oracle| !oracle.is_empty());
+    let Some(oracle) = oracle else {
         return Err(Stop::Skip("what the device must show is not known in this format".to_owned()));
     };
     let bytes = frame.read()?;

@@ -2,7 +2,7 @@
 
 pub(super) mod counterfeit;
 mod leaks;
-mod pictures;
+pub(super) mod pictures;
 mod settings;
 
 use std::sync::atomic::{AtomicU32, Ordering};
