@@ -81,24 +81,30 @@ impl Oracle {
     }
 }
 
+/// Red, green and blue of each pixel of a JPEG, row by row; else what is wrong with it.
+pub(super) fn decoded(jpeg: &[u8], config: &StreamConfig) -> Result<Vec<u8>, String> {
+    let mut decoder = zune_jpeg::JpegDecoder::new(std::io::Cursor::new(jpeg));
+    let decoded = decoder.decode();
+    let decoded =
+        decoded.map_err(|error| format!("the JPEG of {} bytes cannot be decoded: {error}", jpeg.len()))?;
+    let (width, height) = (config.width as usize, config.height as usize);
+    if decoder.dimensions() != Some((width, height)) || decoded.len() != width * height * 3 {
+        return Err(format!("the JPEG is {:?} pixels, not {width}x{height} of colour", decoder.dimensions()));
+    }
+    Ok(decoded)
+}
+
 fn pixel_differs(
     config: &StreamConfig,
     jpeg: &[u8],
     pixels: &[Option<[u8; 3]>],
     tolerance: u8,
 ) -> Option<String> {
-    let mut decoder = zune_jpeg::JpegDecoder::new(std::io::Cursor::new(jpeg));
-    let decoded = match decoder.decode() {
+    let decoded = match decoded(jpeg, config) {
         Ok(decoded) => decoded,
-        Err(error) => return Some(format!("the JPEG of {} bytes cannot be decoded: {error}", jpeg.len())),
+        Err(wrong) => return Some(wrong),
     };
-    let (width, height) = (config.width as usize, config.height as usize);
-    if decoder.dimensions() != Some((width, height)) || decoded.len() != width * height * 3 {
-        return Some(format!(
-            "the JPEG is {:?} pixels, not {width}x{height} of colour",
-            decoder.dimensions()
-        ));
-    }
+    let width = config.width as usize;
     decoded.chunks_exact(3).zip(pixels).enumerate().find_map(|(place, (got, expected))| {
         let expected = (*expected)?;
         let near = got.iter().zip(expected).all(|(got, expected)| got.abs_diff(expected) <= tolerance);

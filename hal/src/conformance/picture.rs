@@ -73,7 +73,7 @@ impl Scene for TestPicture {
         /// Of a picture that is drawn in numbers there is only rounding.
         const ROUNDING: u8 = 1;
         /// What a JPEG of good quality loses where colours do not meet, and how far from there that is so.
-        const JPEG: (u8, usize) = (10, 8);
+        const JPEG: (u8, usize) = (8, 8);
         let size = (config.width as usize, config.height as usize);
         match config.format {
             PixelFormat::Raw(_) => None,

@@ -136,6 +136,12 @@ fn cameras() -> Vec<Mutant> {
                 config.frame_interval = Some(Duration::from_millis(1));
             }
         }),
+        // It stays as fast as it can be.
+        configured("camera.configure.rate", |config, _, asked| {
+            if asked == Some(Duration::from_nanos(16_666_666) * 4) {
+                config.frame_interval = Some(Duration::from_nanos(16_666_666));
+            }
+        }),
         on("contract.configure.again", |calls, _, _| {
             let life = following(calls);
             calls.configure = Some(Box::new(move |camera, request| {
