@@ -14,6 +14,7 @@ pub mod error;
 #[cfg(any(test, feature = "fake-kernel"))]
 pub mod fake;
 pub mod format;
+mod fourcc;
 pub mod frame;
 pub mod hotplug;
 pub mod kernel;
