@@ -27,7 +27,7 @@ pub(in super::super) fn board(graph: &str) -> FakeKernel {
         topology.interfaces.push(Interface { entity: entity.id, kind, major: 81, minor: entity.id });
         if is_node {
             let mut model = model_of_node();
-            if !entity.name.ends_with("path") && !entity.name.contains("Capture") {
+            if !entity.name.ends_with("path") && !entity.name.to_lowercase().contains("capture") {
                 model.identity.device_caps = bindings::V4L2_CAP_META_CAPTURE;
             }
             kernel.plug(file, model);

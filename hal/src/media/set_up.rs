@@ -10,6 +10,7 @@ use super::branch;
 use super::graph::{Graph, VIDEO_NODE};
 use super::path::{self, matches};
 use super::pipeline::{self, Mismatch, Mood, PipelineError};
+use super::routing;
 use crate::error::Error;
 use crate::kernel::{BusFormat, Entity, Kernel, Media, Subdevice, Video};
 
@@ -141,7 +142,7 @@ impl Pipeline {
         Ok(Self { media, name, path, parts, others, capture })
     }
 
-    /// Links the way, and hands the sensor's format on along it and to what hangs on it for good; other links off it are
+    /// Links the way and routes pictures through its parts, and hands the sensor's format on along it and to what hangs on it for good; other links off it are
     /// switched off. What comes out of the last part: the size that the node must be set to.
     ///
     /// # Errors
@@ -151,6 +152,15 @@ impl Pipeline {
         let path = self.path.as_in(&graph);
         let branches = branch::branches(&graph, &path);
         pipeline::link(&graph, &*self.media, &path, &branches)?;
+        for step in pipeline::steps(&path) {
+            if let (Some(sink), Some(source), Some(part)) = (step.sink, step.source, self.part(step.entity)) {
+                routing::route(part, sink, source).map_err(|errno| PipelineError::Refused {
+                    pad: graph.pad_name((step.entity, sink)),
+                    operation: "VIDIOC_SUBDEV_S_ROUTING",
+                    errno,
+                })?;
+            }
+        }
         let given = pipeline::propagate(&graph, &path, format, Mood::Set, |entity| self.part(entity))?;
         for link in &branches.fixed {
             let Some(source) = self.part(link.source.0) else { continue };
@@ -255,8 +265,8 @@ mod tests {
     use super::super::node::tests::board;
     use super::*;
     use crate::error::ErrorKind;
-    use crate::fake::FakeKernel;
-    use crate::kernel::Topology;
+    use crate::fake::{FakeKernel, FakePart};
+    use crate::kernel::{Route, Topology};
 
     const MEDIA: &str = "/dev/media0";
 
@@ -333,6 +343,22 @@ mod tests {
             Pipeline::to_node(&kernel, Path::new("/dev/video24"), &wish("Sensor B", &[])).unwrap();
         debayer_b.set_up(format(64)).unwrap();
         assert_eq!(of_node("*"), "Sensor B");
+    }
+
+    #[test]
+    fn pictures_are_routed_through_a_crossbar() {
+        let kernel = board(include_str!("graphs/imx8-isi.txt"));
+        let route = |sink, source| Route { sink: (sink, 0), source: (source, 0), flags: 1 };
+        let crossbar = FakePart::default().with_routes(&[route(1, 3), route(0, 4)]);
+        kernel.plug_part("/dev/v4l-subdev1", crossbar.clone());
+        let pipeline = find(&kernel, &wish("imx219 *", &[])).unwrap();
+        assert_eq!(
+            pipeline.names().unwrap()[1..4],
+            ["csis-32e40000.csi", "crossbar", "mxc_isi.0"],
+            "its pads 0 and 3 are on the way"
+        );
+        pipeline.set_up(format(64)).unwrap();
+        assert_eq!(crossbar.routes(), Ok(vec![route(0, 3)]));
     }
 
     #[test]
