@@ -4,7 +4,7 @@
 //! names follow no rule.
 
 use crate::format::CfaPattern::{self, Bggr, Gbrg, Grbg, Rggb};
-use crate::format::{Packing, PixelFormat, RawFormat, YuvFormat};
+use crate::format::{Packing, PixelFormat, RawFormat, RgbFormat, YuvFormat};
 
 /// Four characters.
 pub(crate) type Name = &'static [u8; 4];
@@ -57,6 +57,10 @@ const fn yuv(format: YuvFormat, v4l2: &'static [Name], v4l2_separate: Option<Nam
     Developed { format: PixelFormat::Yuv(format), v4l2, v4l2_separate, drm }
 }
 
+const fn rgb(format: RgbFormat, v4l2: &'static [Name], drm: Name) -> Developed {
+    Developed { format: PixelFormat::Rgb(format), v4l2, v4l2_separate: None, drm }
+}
+
 /// All orders and depths.
 pub(crate) const RAW: [Raw; 20] = [
     raw(Bggr, 8, b"BA81", None, b"BA81"),
@@ -81,8 +85,10 @@ pub(crate) const RAW: [Raw; 20] = [
     raw(Rggb, 16, b"RG16", None, b"RGB6"),
 ];
 
-/// All developed formats that are of use here. Left out: RGB, grey, 16 bits a sample, and what single vendors pack.
-pub(crate) const DEVELOPED: [Developed; 17] = [
+/// All developed formats that are of use here. A name with an alpha channel stands beside the one without: cameras have
+/// none. DRM writes the order of a number's bits, which is that of memory from behind. Left out: grey, other depths than 8
+/// bits, and what single vendors pack.
+pub(crate) const DEVELOPED: [Developed; 23] = [
     yuv(YuvFormat::Yuyv, &[b"YUYV"], None, b"YUYV"),
     yuv(YuvFormat::Yvyu, &[b"YVYU"], None, b"YVYU"),
     yuv(YuvFormat::Uyvy, &[b"UYVY"], None, b"UYVY"),
@@ -99,6 +105,12 @@ pub(crate) const DEVELOPED: [Developed; 17] = [
     yuv(YuvFormat::Yvu422, &[], Some(b"YM61"), b"YV16"),
     yuv(YuvFormat::Yuv444, &[], Some(b"YM24"), b"YU24"),
     yuv(YuvFormat::Yvu444, &[], Some(b"YM42"), b"YV24"),
+    rgb(RgbFormat::Rgb24, &[b"RGB3"], b"BG24"),
+    rgb(RgbFormat::Bgr24, &[b"BGR3"], b"RG24"),
+    rgb(RgbFormat::Rgbx32, &[b"XB24", b"AB24"], b"XB24"),
+    rgb(RgbFormat::Bgrx32, &[b"XR24", b"AR24"], b"XR24"),
+    rgb(RgbFormat::Xrgb32, &[b"BX24", b"BA24"], b"BX24"),
+    rgb(RgbFormat::Xbgr32, &[b"RX24", b"RA24"], b"RX24"),
     Developed { format: PixelFormat::Jpeg, v4l2: &[b"MJPG", b"JPEG"], v4l2_separate: None, drm: b"MJPG" },
 ];
 

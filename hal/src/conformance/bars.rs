@@ -3,7 +3,7 @@
 use super::oracle::Oracle;
 use crate::camera::StreamConfig;
 use crate::color::{Colorimetry, Range, YcbcrEncoding};
-use crate::format::YuvFormat;
+use crate::format::{RgbFormat, YuvFormat};
 
 /// Full colour bars, from the left: white, yellow, cyan, green, magenta, red, blue, black.
 pub(super) const BARS: [[bool; 3]; 8] = [
@@ -81,6 +81,39 @@ pub(super) fn yuv(
         }
     }
     Oracle::Near(bytes, tolerance)
+}
+
+/// A picture in red, green and blue; `light` as for [`yuv`].
+pub(super) fn rgb(
+    format: RgbFormat,
+    config: &StreamConfig,
+    colours: Colorimetry,
+    tolerance: u8,
+    light: impl Fn(usize, usize) -> Option<[f64; 3]>,
+) -> Oracle {
+    let (width, height) = (config.width as usize, config.height as usize);
+    let places: [usize; 3] = match format {
+        RgbFormat::Rgb24 | RgbFormat::Rgbx32 => [0, 1, 2],
+        RgbFormat::Bgr24 | RgbFormat::Bgrx32 => [2, 1, 0],
+        RgbFormat::Xrgb32 => [1, 2, 3],
+        RgbFormat::Xbgr32 => [3, 2, 1],
+    };
+    let (low, span) = match colours.range {
+        Range::Full => (0.0, 255.0),
+        Range::Limited => (16.0, 219.0),
+    };
+    let mut bytes = vec![None; config.size_bytes];
+    for (y, row) in bytes.chunks_mut(config.stride_bytes.max(1)).take(height).enumerate() {
+        for (x, pixel) in row.chunks_mut(format.pixel_bytes()).take(width).enumerate() {
+            let Some(light) = light(x, y) else { continue };
+            for (place, value) in places.into_iter().zip(light) {
+                if let Some(byte) = pixel.get_mut(place) {
+                    *byte = Some((low + span * value).round() as u8);
+                }
+            }
+        }
+    }
+    Oracle::Near(vec![bytes], tolerance)
 }
 
 /// Which column and component a byte of a row is: 0 is luma, 1 is Cb, 2 is Cr.

@@ -81,6 +81,10 @@ impl Scene for TestPicture {
                 let light = |x, y| self.light((x, y), size, bars::SHARED);
                 Some(bars::yuv(format, config, config.colorimetry?, ROUNDING, light))
             }
+            PixelFormat::Rgb(format) => {
+                let light = |x, y| self.light((x, y), size, bars::SHARED);
+                Some(bars::rgb(format, config, config.colorimetry?, ROUNDING, light))
+            }
             PixelFormat::Jpeg => {
                 let places = (0..size.1).flat_map(|y| (0..size.0).map(move |x| (x, y)));
                 let code = |light: f64| (light * 255.0).round() as u8;

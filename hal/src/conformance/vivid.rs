@@ -152,6 +152,10 @@ impl Scene for Vivid {
                 let bar = |x, _| bars::away_from_edges(x, width, bars::SHARED).map(bars::light);
                 Some(bars::yuv(format, config, config.colorimetry?, TOLERANCE, bar))
             }
+            PixelFormat::Rgb(format) => {
+                let bar = |x, _| bars::away_from_edges(x, width, bars::SHARED).map(bars::light);
+                Some(bars::rgb(format, config, config.colorimetry?, TOLERANCE, bar))
+            }
             PixelFormat::Jpeg => None,
         }
     }

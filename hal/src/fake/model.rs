@@ -206,7 +206,7 @@ pub(super) fn nearest(model: &Model, wanted: &Format) -> nix::Result<Format> {
                 .map(|(found, stride)| plane(number(stride), stride * found.rows))
                 .collect()
         }
-        HalFormat::Raw(_) | HalFormat::Yuv(_) => {
+        HalFormat::Raw(_) | HalFormat::Yuv(_) | HalFormat::Rgb(_) => {
             let stride = (known.row_bytes(width) + model.row_padding as usize).max(asked(0));
             let planes = known.planes(width, height, stride);
             vec![plane(number(stride), planes.iter().map(|plane| plane.stride * plane.rows).sum::<usize>())]

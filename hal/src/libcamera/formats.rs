@@ -1,8 +1,7 @@
 //! libcamera's pixel formats and ours. libcamera names formats as DRM does, by a fourcc and a modifier:
 //! <https://libcamera.org/api-html/formats_8h.html>.
 //!
-//! Left out, since [`PixelFormat`] has no such samples: RGB (all that the `vimc` handler gives), grey, and the packings of
-//! single vendors (IPU3, PiSP).
+//! Left out, since [`PixelFormat`] has no such samples: grey, and the packings of single vendors (IPU3, PiSP).
 
 use crate::format::PixelFormat;
 use crate::fourcc::{DEVELOPED, RAW, code};
@@ -48,6 +47,8 @@ mod tests {
     use CfaPattern::{Grbg, Rggb};
 
     use super::*;
+    #[cfg(feature = "libcamera")]
+    use crate::format::RgbFormat;
     use crate::format::{CfaPattern, Packing, RawFormat, YuvFormat};
 
     fn name(fourcc: &[u8; 4], modifier: u64) -> Name {
@@ -57,7 +58,7 @@ mod tests {
     #[test]
     fn every_name_leads_there_and_back() {
         let all: std::collections::HashSet<Name> = named().map(|(name, _)| name).collect();
-        assert_eq!(all.len(), 49);
+        assert_eq!(all.len(), 55);
         for (name, format) in named() {
             assert_eq!((from_name(name), to_name(format)), (Some(format), Some(name)));
         }
@@ -96,13 +97,13 @@ mod tests {
     #[test]
     fn formats_without_a_place_here_are_left_out_by_name() {
         let ipu3 = name(b"RG10", 1 << 56 | 13);
-        for left_out in [name(b"RG24", 0), name(b"BG24", 0), name(b"R10 ", CSI2_PACKED), ipu3] {
+        for left_out in [name(b"RG16", 0), name(b"R8  ", 0), name(b"R10 ", CSI2_PACKED), ipu3] {
             assert_eq!(from_name(left_out), None);
         }
         assert_eq!(to_name(RawFormat { pattern: Rggb, bits: 9, packing: Packing::Le16 }.into()), None);
         assert_eq!(text(ipu3), "RG10 modifier 0x10000000000000d");
         assert_eq!(text(name(b"RG10", CSI2_PACKED)), "RG10 packed");
-        assert_eq!(text(name(b"BG24", 0)), "BG24");
+        assert_eq!(text(name(b"R8  ", 0)), "R8");
     }
 
     /// The library that is installed says the same.
@@ -129,6 +130,12 @@ mod tests {
             ("YVU422", PixelFormat::Yuv(YuvFormat::Yvu422)),
             ("YUV444", PixelFormat::Yuv(YuvFormat::Yuv444)),
             ("YVU444", PixelFormat::Yuv(YuvFormat::Yvu444)),
+            ("BGR888", PixelFormat::Rgb(RgbFormat::Rgb24)),
+            ("RGB888", PixelFormat::Rgb(RgbFormat::Bgr24)),
+            ("XBGR8888", PixelFormat::Rgb(RgbFormat::Rgbx32)),
+            ("XRGB8888", PixelFormat::Rgb(RgbFormat::Bgrx32)),
+            ("BGRX8888", PixelFormat::Rgb(RgbFormat::Xrgb32)),
+            ("RGBX8888", PixelFormat::Rgb(RgbFormat::Xbgr32)),
             ("MJPEG", PixelFormat::Jpeg),
         ];
         for (name, ours) in names {

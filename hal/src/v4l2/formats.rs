@@ -80,7 +80,7 @@ mod tests {
             assert_eq!(from_fourcc(code(name)), Some(format));
             assert!(to_fourccs(format).any(|found| found == code(name)));
         }
-        assert_eq!(seen.len(), 57);
+        assert_eq!(seen.len(), 67);
     }
 
     #[test]

@@ -7,7 +7,7 @@ use crate::camera::{Mode, StreamRequest};
 use crate::conformance::bench::{Bench, length_of};
 use crate::conformance::{Check, Checked, Stop, require, works};
 use crate::format::CfaPattern::{Bggr, Gbrg, Grbg, Rggb};
-use crate::format::{Packing, PixelFormat, RawFormat, YuvFormat};
+use crate::format::{Packing, PixelFormat, RawFormat, RgbFormat, YuvFormat};
 use crate::kernel::Memory;
 use crate::memory::Buffer;
 
@@ -48,6 +48,18 @@ macro_rules! yuv {
             concat!("a frame of the format ", $id, " is the picture that the device was told to show"),
             page::YUV,
             |bench| picture(bench, PixelFormat::Yuv(YuvFormat::$format)),
+        )
+        .after(PICTURES)
+    };
+}
+
+macro_rules! rgb {
+    ($id:literal, $format:ident) => {
+        Check::new(
+            concat!("content.rgb.", $id),
+            concat!("a frame of the format ", $id, " is the picture that the device was told to show"),
+            page::RGB,
+            |bench| picture(bench, PixelFormat::Rgb(RgbFormat::$format)),
         )
         .after(PICTURES)
     };
@@ -129,6 +141,12 @@ pub(super) const CHECKS: &[Check] = &[
     yuv!("yvu422", Yvu422),
     yuv!("yuv444", Yuv444),
     yuv!("yvu444", Yvu444),
+    rgb!("rgb24", Rgb24),
+    rgb!("bgr24", Bgr24),
+    rgb!("rgbx32", Rgbx32),
+    rgb!("bgrx32", Bgrx32),
+    rgb!("xrgb32", Xrgb32),
+    rgb!("xbgr32", Xbgr32),
     Check::new(
         "content.jpeg.whole",
         "a JPEG frame is a whole picture of the mode's size",

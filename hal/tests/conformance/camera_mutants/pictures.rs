@@ -7,7 +7,7 @@ use jpeg_encoder::{ColorType, Encoder};
 use latent_hal::conformance::{Subject, TestPicture};
 use latent_hal::fake::{self, FakeKernel, Model};
 use latent_hal::kernel::{Fraction, SizeEntry};
-use latent_hal::{CfaPattern, Packing, PixelFormat, RawFormat, YuvFormat};
+use latent_hal::{CfaPattern, Packing, PixelFormat, RawFormat, RgbFormat, YuvFormat};
 
 use super::super::Mutant;
 use super::counterfeit::counterfeits;
@@ -37,6 +37,18 @@ fn format_of(check: &str) -> PixelFormat {
         ];
         let format = all.into_iter().find(|format| format!("{format:?}").to_lowercase() == name).unwrap();
         return PixelFormat::Yuv(format);
+    }
+    if check.starts_with("content.rgb.") {
+        let all = [
+            RgbFormat::Rgb24,
+            RgbFormat::Bgr24,
+            RgbFormat::Rgbx32,
+            RgbFormat::Bgrx32,
+            RgbFormat::Xrgb32,
+            RgbFormat::Xbgr32,
+        ];
+        let format = all.into_iter().find(|format| format!("{format:?}").to_lowercase() == name).unwrap();
+        return PixelFormat::Rgb(format);
     }
     let (name, packed) = name.strip_suffix("-mipi").map_or((name, false), |name| (name, true));
     let pattern = CfaPattern::ALL.into_iter().find(|p| p.name().to_lowercase() == name[..4]).unwrap();
@@ -103,10 +115,9 @@ pub(in super::super) fn subject(rgb: &[u8]) -> Subject {
 
 pub(super) fn all() -> Vec<Mutant> {
     let checks = latent_hal::conformance::all();
-    let of_formats = checks
-        .iter()
-        .map(|check| check.id)
-        .filter(|id| id.starts_with("content.raw.") || id.starts_with("content.yuv."));
+    let of_formats = checks.iter().map(|check| check.id).filter(|id| {
+        ["content.raw.", "content.yuv.", "content.rgb."].iter().any(|kind| id.starts_with(kind))
+    });
     let mut all: Vec<Mutant> = of_formats.map(|id| wrong_bit(id, format_of(id), |_| 3)).collect();
     all.push(wrong_bit("content.jpeg.whole", PixelFormat::Jpeg, |bytes| bytes.len() - 1));
     all.push(Mutant {
