@@ -73,7 +73,7 @@ impl MetadataNode {
         let fourccs =
             modes::fourccs(&*node).map_err(|fault| policy::error(&name, fault.operation, fault.errno))?;
         let size = node.format().map_err(|errno| policy::error(&name, Operation::GetFormat, errno))?;
-        let id = node::id(&identity, path);
+        let id = node::id(&identity, None, path);
         Ok(Self {
             node,
             name,
