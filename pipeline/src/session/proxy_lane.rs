@@ -259,3 +259,6 @@ fn proxy(frame: &Frame, setup: &Setup) -> Result<(Picture, Option<Rendering>), E
         }
     }
 }
+
+#[cfg(test)]
+mod tests;
