@@ -162,7 +162,7 @@ impl Owner {
             }
         }
         // Close first: what was taken becomes safe whatever happened to the rest.
-        let closed = session.close();
+        let closed = session.close_unless(&self.cancel);
         let developed = if request.develop { self.develop(events, notice) } else { Ok(Summary::default()) };
         self.listeners.forget(events);
         taken.and(closed).and(developed)

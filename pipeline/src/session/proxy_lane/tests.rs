@@ -92,7 +92,8 @@ impl Scene {
         }
         drop(sender);
         let estimate = Arc::new(AtomicU64::new(1));
-        Lane::new(Arc::clone(&self.library), Arc::default(), Tier::Video, estimate).run(&receiver);
+        Lane::new(Arc::clone(&self.library), Arc::default(), Tier::Video, estimate)
+            .run(&receiver, &|error| panic!("{error}"));
         let name = |event: &Event| serde_json::to_value(event).unwrap()["event"].as_str().unwrap().to_owned();
         self.received.try_iter().map(|event| (event.capture_id, name(&event))).collect()
     }
