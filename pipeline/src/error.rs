@@ -209,6 +209,16 @@ impl Error {
         }
     }
 
+    /// What the system answered, where it was the system that refused.
+    pub fn io_source(&self) -> Option<&io::Error> {
+        match self {
+            Self::File { source, .. } => Some(source),
+            Self::Spool(error) => error.io_source(),
+            Self::RawFile(error) => error.io_source(),
+            _ => None,
+        }
+    }
+
     /// What the user can do about it: one sentence, or nothing where the message says it already.
     pub fn hint(&self) -> Option<&'static str> {
         match self {

@@ -154,12 +154,13 @@ pub(super) fn feed(
             let camera = camera.info().id.clone();
             return Ended::Failed(latent_hal::Error::Stalled { camera, waited }.into());
         }
-        look_after_active(stream, setup, patience);
+        look_after_active(stream, setup, patience, outage.is_some());
     }
 }
 
-/// A photo that failed takes no more frames, nor one for which there has been no memory or no frame for too long.
-fn look_after_active(stream: &Stream, setup: &Setup, patience: Duration) {
+/// A photo that failed takes no more frames, nor one for which there has been no memory for too long, nor one that waits
+/// for a source that changes again and again.
+fn look_after_active(stream: &Stream, setup: &Setup, patience: Duration, in_outage: bool) {
     let mut state = stream.state();
     let Some(active) = &state.active else { return };
     if active.capture.has_failed() {
@@ -167,7 +168,7 @@ fn look_after_active(stream: &Stream, setup: &Setup, patience: Duration) {
     } else if setup.config.held == 0 && clock::now().saturating_sub(active.moved) > patience {
         let (needed, left) = (setup.config.size_bytes, memory::budget_left());
         active.cut_short(stream, &Error::FrameMemory { needed, left });
-    } else if let Some(error) = active.overdue(stream, setup) {
+    } else if let Some(error) = active.overdue(stream, setup).filter(|_| in_outage) {
         active.cut_short(stream, &error);
     } else {
         return;

@@ -211,6 +211,8 @@ pub struct Session {
     library: Arc<Library>,
     /// Milliseconds from request to proxy, as last seen or first guessed.
     estimate_ms: Arc<AtomicU64>,
+    /// The photos that were asked for.
+    photos: Mutex<Vec<Uuid>>,
     threads: Vec<JoinHandle<()>>,
 }
 
@@ -273,7 +275,7 @@ impl Session {
                 move || spool.run(&spool_work, &|error| stream.fault(error))
             })?,
         ];
-        Ok(Self { stream, library, estimate_ms, threads })
+        Ok(Self { stream, library, estimate_ms, photos: Mutex::default(), threads })
     }
 
     /// The camera, as it was opened last.
@@ -284,6 +286,11 @@ impl Session {
     /// The stream, as it was set up last.
     pub fn config(&self) -> StreamConfig {
         self.stream.state().setup.config
+    }
+
+    /// The photos that were asked for so far, in order; those whose capture failed are in no library.
+    pub fn photos(&self) -> Vec<Uuid> {
+        self.photos.lock().unwrap_or_else(PoisonError::into_inner).clone()
     }
 
     /// Asks for a photo; returns its capture id. Waits until the capture before it has all its frames, and while the camera is
@@ -320,6 +327,7 @@ impl Session {
             failed: Mutex::new(false),
         });
         let id = capture.id;
+        self.photos.lock().unwrap_or_else(PoisonError::into_inner).push(capture.asset_id);
         self.stream.listeners.register(capture.asset_id, self.stream.events.clone());
         capture.send(EventKind::CaptureStart { estimated_ms: self.estimate_ms.load(Ordering::Relaxed) });
         let (setup, requested) = (Arc::clone(&state.setup), capture.requested);

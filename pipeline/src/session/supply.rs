@@ -17,7 +17,7 @@ use crate::fault;
 /// How long one wait for a camera takes at most: how soon a closing session is noticed.
 const WAIT: Duration = Duration::from_millis(250);
 
-/// How long is waited before the stream is started again, the first times since the last good frame and then always.
+/// How long is waited before the stream is started again: the first times, and then always.
 const PAUSES: [Duration; 3] = [Duration::ZERO, Duration::from_millis(100), Duration::from_millis(500)];
 const PAUSE: Duration = Duration::from_millis(500);
 
@@ -114,8 +114,12 @@ impl Outage {
         (self.since + stream.options.absence).saturating_sub(clock::now())
     }
 
+    /// How long is waited before the next start. One of a camera that was opened anew comes soon, but never at once after
+    /// many: what comes and goes must not keep a processor busy.
     fn pause(&self) -> Duration {
-        PAUSES.get(self.starts).copied().unwrap_or(PAUSE)
+        let many = self.starts >= PAUSES.len();
+        let start = if many { self.starts_of_this.max(1) } else { self.starts };
+        PAUSES.get(start).copied().unwrap_or(PAUSE)
     }
 
     /// The first good frame is there.
