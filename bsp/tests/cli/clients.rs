@@ -70,9 +70,10 @@ fn ctrl_c_in_a_client_cancels_its_request_and_loses_no_photo() {
     let mut client = client.stdout(Stdio::piped()).stderr(Stdio::piped()).spawn().unwrap();
     let mut told = BufReader::new(client.stdout.take().unwrap()).lines().map(Result::unwrap);
     assert!(told.any(|line| line.contains("photoAssetAvailable")));
+    let rest = std::thread::spawn(move || told.collect::<Vec<_>>());
     signal(&client, "INT");
-    let rest: Vec<_> = told.collect();
     assert_eq!(ended_within(&mut client, SLACK).code(), Some(1));
+    let rest = rest.join().unwrap();
     let output = client.wait_with_output().unwrap();
     let message = error(&output)["message"].as_str().unwrap().to_owned();
     assert!(message.contains("interrupted") && message.contains("safe"), "{message}");

@@ -15,7 +15,7 @@ pub(crate) const CAMERA: &str = "virtual:size=320x240,fps=120";
 pub(crate) fn latent(library: &Path, args: &[&str]) -> Command {
     let mut command = Command::new(env!("CARGO_BIN_EXE_latent"));
     command.args(args).arg("--library").arg(library);
-    command.env_remove("LATENT_LIBRARY").env_remove("LATENT_CRASH_AT");
+    command.env_remove("LATENT_LIBRARY").env_remove("LATENT_CRASH_AT").env_remove("LATENT_PANIC_AT");
     command
 }
 
