@@ -77,7 +77,7 @@ fn likeness(was: &Node, found: &Node) -> Option<Likeness> {
 }
 
 /// How soon nodes that have not appeared yet are looked for again.
-const LOOK: Duration = Duration::from_millis(25);
+const LOOK: Duration = Duration::from_millis(50);
 
 /// Of the nodes with this id, the one of the same kind; at the end of the time the one that is most like it, since another
 /// camera may have been plugged in.

@@ -35,7 +35,7 @@ pub use render::develop_raw;
 pub(crate) use turns::Turns;
 
 /// Attempts after which a photo is given up. An attempt is a start of a development that ended this program, or that ended
-/// with a failure which waiting does not cure (see [`passes`]). None are: work that was called off, refusals that pass, and
+/// with a failure which waiting does not cure. None are: work that was called off, refusals that pass, and
 /// starts that a restart of the machine cut off.
 pub const ATTEMPTS: u32 = 3;
 
