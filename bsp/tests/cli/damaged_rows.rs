@@ -10,13 +10,10 @@ use crate::program::{CAMERA, assets, decoded, error, pending_photo, run};
 /// What somebody did to a row, the column that is named for it, and whether the photo's own row is still good.
 const DAMAGES: &[(&str, &str, bool)] = &[
     ("UPDATE asset SET shot = '{'", "shot", false),
-    ("UPDATE asset SET captured_at = 'yesterday'", "captured_at", false),
     ("UPDATE asset SET capture_id = -1", "capture_id", false),
     ("UPDATE asset SET quality = 'best'", "quality", false),
-    ("UPDATE asset SET file_crc = 4294967296", "file_crc", false),
     ("UPDATE asset SET shot = CAST(x'ff00fe' AS TEXT)", "shot", false),
     ("UPDATE job SET tier = 'dearest'", "tier", true),
-    ("UPDATE job SET attempts = -3", "attempts", true),
 ];
 
 fn listed(library: &Path) -> Value {
