@@ -1,5 +1,6 @@
 //! The command line: verbs and their arguments.
 
+use std::ffi::OsString;
 use std::path::PathBuf;
 
 use clap::{Args, Parser, Subcommand, ValueEnum};
@@ -248,6 +249,11 @@ impl Verb {
             Self::Jobs { verb: JobsVerb::Run(args) } => args.place.json,
         }
     }
+}
+
+/// Whether a command line asks for JSON, be it understood or not.
+pub(crate) fn wants_json(args: impl Iterator<Item = OsString>) -> bool {
+    args.take_while(|arg| arg != "--").any(|arg| arg == "--json")
 }
 
 fn pattern(text: &str) -> Result<CfaPattern, String> {
