@@ -63,10 +63,11 @@ pub fn of(
     disassembly: &Disassembly,
     processor: &str,
 ) -> Result<Vec<f64>, Error> {
-    let length = |block: &u64| trace.blocks.get(block).map_or(0, Vec::len) as f64;
+    let blocks = Blocks::of(trace, disassembly)?;
+    let length = |block: &u64| blocks.text.get(block).map_or(0, Vec::len) as f64;
     // Of each stage the blocks that make up its instructions, all but a hundredth.
     let hot = costs.iter().map(|cost| {
-        let mut runs: Vec<(u64, f64)> = cost.runs.iter().filter(|(_, runs)| *runs > 0.0).copied().collect();
+        let mut runs = blocks.runs(cost);
         runs.sort_by(|(a, n), (b, m)| (m * length(b)).total_cmp(&(n * length(a))));
         let mut seen = 0.0;
         runs.into_iter()
@@ -78,10 +79,10 @@ pub fn of(
             .collect::<Vec<_>>()
     });
     let hot: Vec<Vec<(u64, f64)>> = hot.collect();
-    let mut blocks: Vec<u64> = hot.iter().flatten().map(|(block, _)| *block).collect();
-    blocks.sort_unstable();
-    blocks.dedup();
-    let cycles = cycles(&blocks, trace, disassembly, processor)?;
+    let mut used: Vec<u64> = hot.iter().flatten().map(|(block, _)| *block).collect();
+    used.sort_unstable();
+    used.dedup();
+    let cycles = cycles(&used, &blocks, processor)?;
     Ok(costs
         .iter()
         .zip(hot)
@@ -96,22 +97,67 @@ pub fn of(
         .collect())
 }
 
-/// Cycles of one run of each block.
-fn cycles(
-    blocks: &[u64],
-    trace: &Trace,
-    disassembly: &Disassembly,
-    processor: &str,
-) -> Result<HashMap<u64, f64>, Error> {
-    // A program that is loaded anywhere begins where it was loaded.
-    let moved = trace.entry.wrapping_sub(disassembly.entry);
-    let mut code = String::new();
-    for block in blocks {
-        let _ = writeln!(code, "# LLVM-MCA-BEGIN {block:x}");
-        for address in trace.blocks.get(block).into_iter().flatten() {
+/// A trace's blocks as assembly. QEMU ends a block where a page ends, which is an accident of where the linker put it:
+/// such a block goes on with the next one here.
+struct Blocks<'a> {
+    text: HashMap<u64, Vec<&'a str>>,
+    /// The block that each such block goes on with.
+    next: HashMap<u64, u64>,
+}
+
+impl<'a> Blocks<'a> {
+    fn of(trace: &Trace, disassembly: &'a Disassembly) -> Result<Blocks<'a>, Error> {
+        // A program that is loaded anywhere begins where it was loaded.
+        let moved = trace.entry.wrapping_sub(disassembly.entry);
+        let text = |address: &u64| {
             let text = disassembly.instructions.get(&address.wrapping_sub(moved));
-            let text = text.ok_or_else(|| Error::other(format!("no instruction at {address:x}")))?;
-            let _ = writeln!(code, "{text}");
+            text.map(String::as_str).ok_or_else(|| Error::other(format!("no instruction at {address:x}")))
+        };
+        let mut next = HashMap::new();
+        for (first, addresses) in &trace.blocks {
+            let Some(last) = addresses.last() else { continue };
+            if !turns(text(last)?) && trace.blocks.contains_key(&(last + 4)) {
+                next.insert(*first, last + 4);
+            }
+        }
+        let mut blocks = Blocks { text: HashMap::new(), next };
+        for first in trace.blocks.keys() {
+            let chain = std::iter::successors(Some(first), |block| blocks.next.get(block));
+            let lines = chain.flat_map(|block| &trace.blocks[block]).map(text).collect::<Result<_, _>>()?;
+            blocks.text.insert(*first, lines);
+        }
+        Ok(blocks)
+    }
+
+    /// How often each block runs that was not reached by another's going on.
+    fn runs(&self, cost: &Cost) -> Vec<(u64, f64)> {
+        let mut runs: HashMap<u64, f64> = cost.runs.iter().copied().collect();
+        for (block, count) in &cost.runs {
+            if let Some(next) = self.next.get(block).and_then(|next| runs.get_mut(next)) {
+                *next -= count;
+            }
+        }
+        let mut runs: Vec<(u64, f64)> = runs.into_iter().filter(|(_, count)| *count > 0.0).collect();
+        runs.sort_unstable_by_key(|(block, _)| *block);
+        runs
+    }
+}
+
+/// Whether an instruction of aarch64 may go elsewhere than to the next one.
+fn turns(instruction: &str) -> bool {
+    let name = instruction.split_whitespace().next().unwrap_or_default();
+    name.starts_with("b.") || TURNS.contains(&name)
+}
+
+const TURNS: [&str; 10] = ["b", "bl", "br", "blr", "ret", "cbz", "cbnz", "tbz", "tbnz", "svc"];
+
+/// Cycles of one run of each block.
+fn cycles(used: &[u64], blocks: &Blocks<'_>, processor: &str) -> Result<HashMap<u64, f64>, Error> {
+    let mut code = String::new();
+    for block in used {
+        let _ = writeln!(code, "# LLVM-MCA-BEGIN {block:x}");
+        for line in &blocks.text[block] {
+            let _ = writeln!(code, "{line}");
         }
         let _ = writeln!(code, "# LLVM-MCA-END");
     }
@@ -127,7 +173,7 @@ fn cycles(
         Some((block, total / f64::from(ITERATIONS)))
     });
     let found: HashMap<u64, f64> = found.collect();
-    match blocks.iter().find(|block| !found.contains_key(block)) {
+    match used.iter().find(|block| !found.contains_key(block)) {
         Some(block) => Err(Error::other(format!("llvm-mca says nothing of block {block:x}"))),
         None => Ok(found),
     }
@@ -183,6 +229,19 @@ fn answer(command: &mut Command, input: &str) -> Result<String, Error> {
 #[cfg(test)]
 mod tests {
     use super::*;
+
+    #[test]
+    fn a_block_that_a_page_cuts_is_one() {
+        let text = ["add\tx0, x0, #1", "b.ne\telsewhere", "ret"].map(str::to_owned);
+        let disassembly = Disassembly { entry: 0x1000, instructions: (0x1000..).step_by(4).zip(text).collect() };
+        let blocks = HashMap::from([(0x5000, vec![0x5000]), (0x5004, vec![0x5004]), (0x5008, vec![0x5008])]);
+        let trace = Trace { entry: 0x5000, blocks, regions: Vec::new() };
+        let blocks = Blocks::of(&trace, &disassembly).unwrap();
+        assert_eq!(blocks.text[&0x5000], ["add\tx0, x0, #1", "b.ne\telsewhere"]);
+        let runs = vec![(0x5000, 2.0), (0x5004, 2.5), (0x5008, 1.0)];
+        let cost = Cost { stage: "a".into(), instructions: 5.5, runs };
+        assert_eq!(blocks.runs(&cost), [(0x5000, 2.0), (0x5004, 0.5), (0x5008, 1.0)]);
+    }
 
     #[test]
     fn a_disassembly_becomes_assembly() {
