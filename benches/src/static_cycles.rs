@@ -233,7 +233,8 @@ mod tests {
     #[test]
     fn a_block_that_a_page_cuts_is_one() {
         let text = ["add\tx0, x0, #1", "b.ne\telsewhere", "ret"].map(str::to_owned);
-        let disassembly = Disassembly { entry: 0x1000, instructions: (0x1000..).step_by(4).zip(text).collect() };
+        let disassembly =
+            Disassembly { entry: 0x1000, instructions: (0x1000..).step_by(4).zip(text).collect() };
         let blocks = HashMap::from([(0x5000, vec![0x5000]), (0x5004, vec![0x5004]), (0x5008, vec![0x5008])]);
         let trace = Trace { entry: 0x5000, blocks, regions: Vec::new() };
         let blocks = Blocks::of(&trace, &disassembly).unwrap();
