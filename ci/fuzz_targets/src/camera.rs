@@ -1,15 +1,15 @@
 //! The V4L2 backend on a kernel whose every answer is the input's: formats, sizes, layouts, buffers, controls.
 
 use std::os::fd::{BorrowedFd, OwnedFd};
-use std::path::Path;
+use std::path::{Path, PathBuf};
 use std::sync::{Arc, Mutex, PoisonError};
 use std::time::Duration;
 
 use latent_hal::camera::Watch;
 use latent_hal::kernel::{
-    Control, ControlKind, ControlRefusal, Event, Fill, Filled, Format, FormatEntry, Fraction, Grant,
-    Identity, Import, IntervalEntry, Kernel, Media, Memory, MenuItem, PlaneFormat, Queue, Ready, Rectangle,
-    SizeEntry, SizeRange, Subdevice, Video,
+    Control, ControlKind, ControlRefusal, Controls, Event, Fill, Filled, Format, FormatEntry, Fraction,
+    Grant, Identity, Import, IntervalEntry, Kernel, Media, Memory, MenuItem, PlaneFormat, Queue, Ready,
+    Rectangle, SizeEntry, SizeRange, Subdevice, Video,
 };
 use latent_hal::v4l2::V4l2Camera;
 use latent_hal::{
@@ -240,12 +240,73 @@ impl Kernel for Device {
         Err(Errno::ENOENT)
     }
 
+    fn number(&self, _: &Path) -> nix::Result<(u32, u32)> {
+        Err(Errno::ENOENT)
+    }
+
+    fn file(&self, _: (u32, u32)) -> Option<PathBuf> {
+        None
+    }
+
     fn sleep(&self, time: Duration) {
         self.pause(time);
     }
 
     fn subdevice(&self, _: &Path) -> nix::Result<Box<dyn Subdevice>> {
         Err(Errno::ENOENT)
+    }
+}
+
+impl Controls for Device {
+    fn control_after(&self, id: u32) -> nix::Result<Control> {
+        self.call()?;
+        if id > 0x00ff_ffff || self.byte() > 200 {
+            return Err(Errno::EINVAL);
+        }
+        let kinds = [
+            ControlKind::Integer,
+            ControlKind::Integer64,
+            ControlKind::Boolean,
+            ControlKind::Menu,
+            ControlKind::IntegerMenu,
+            ControlKind::Bitmask,
+            ControlKind::Button,
+            ControlKind::Compound,
+        ];
+        let wide = || match self.byte() {
+            255 => i64::from_le_bytes(self.take()),
+            _ => i64::from(self.number() as i32),
+        };
+        Ok(Control {
+            id: id.saturating_add(self.number()).saturating_add(1),
+            name: format!("control {id}"),
+            kind: kinds[usize::from(self.byte()) % kinds.len()],
+            min: wide(),
+            max: wide(),
+            step: wide() as u64,
+            default: wide(),
+            flags: self.number(),
+        })
+    }
+
+    fn menu_item(&self, control: &Control, index: u32) -> nix::Result<MenuItem> {
+        self.call()?;
+        Ok(if control.kind == ControlKind::Menu {
+            MenuItem::Name(format!("item {index}"))
+        } else {
+            MenuItem::Value(self.number().into())
+        })
+    }
+
+    fn controls(&self, values: &mut [(u32, i64)]) -> Result<(), ControlRefusal> {
+        let index = Some(usize::from(self.byte())).filter(|index| *index < 200);
+        self.call().map_err(|errno| ControlRefusal { errno, index })?;
+        values.iter_mut().for_each(|value| value.1 = self.number().into());
+        Ok(())
+    }
+
+    fn set_controls(&self, values: &mut [(u32, i64)]) -> Result<(), ControlRefusal> {
+        self.controls(values)
     }
 }
 
@@ -315,57 +376,6 @@ impl Video for Device {
             1 => wanted,
             _ => Some(self.fraction()),
         })
-    }
-
-    fn control_after(&self, id: u32) -> nix::Result<Control> {
-        self.call()?;
-        if id > 0x00ff_ffff || self.byte() > 200 {
-            return Err(Errno::EINVAL);
-        }
-        let kinds = [
-            ControlKind::Integer,
-            ControlKind::Integer64,
-            ControlKind::Boolean,
-            ControlKind::Menu,
-            ControlKind::IntegerMenu,
-            ControlKind::Bitmask,
-            ControlKind::Button,
-            ControlKind::Compound,
-        ];
-        let wide = || match self.byte() {
-            255 => i64::from_le_bytes(self.take()),
-            _ => i64::from(self.number() as i32),
-        };
-        Ok(Control {
-            id: id.saturating_add(self.number()).saturating_add(1),
-            name: format!("control {id}"),
-            kind: kinds[usize::from(self.byte()) % kinds.len()],
-            min: wide(),
-            max: wide(),
-            step: wide() as u64,
-            default: wide(),
-            flags: self.number(),
-        })
-    }
-
-    fn menu_item(&self, control: &Control, index: u32) -> nix::Result<MenuItem> {
-        self.call()?;
-        Ok(if control.kind == ControlKind::Menu {
-            MenuItem::Name(format!("item {index}"))
-        } else {
-            MenuItem::Value(self.number().into())
-        })
-    }
-
-    fn controls(&self, values: &mut [(u32, i64)]) -> Result<(), ControlRefusal> {
-        let index = Some(usize::from(self.byte())).filter(|index| *index < 200);
-        self.call().map_err(|errno| ControlRefusal { errno, index })?;
-        values.iter_mut().for_each(|value| value.1 = self.number().into());
-        Ok(())
-    }
-
-    fn set_controls(&self, values: &mut [(u32, i64)]) -> Result<(), ControlRefusal> {
-        self.controls(values)
     }
 
     fn selection(&self, _: u32) -> nix::Result<Rectangle> {

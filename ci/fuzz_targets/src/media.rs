@@ -72,7 +72,7 @@ fn walk(graph: &Graph, allowed: &[&str]) {
         let _ = path.names(graph);
         let branches = branch::branches(graph, &path);
         let _ = pipeline::link(graph, &Deaf, &path, &branches);
-        let _ = pipeline::propagate(graph, &path, BusFormat::default(), |_| None);
+        let _ = pipeline::propagate(graph, &path, BusFormat::default(), pipeline::Mood::Set, |_| None);
         let _ = pipeline::explain(graph, &path, &branches, |_| None);
     }
     for link in &graph.topology().links {

@@ -156,13 +156,13 @@ impl<'a> Bench<'a> {
 
     #[track_caller]
     pub(super) fn node_and_identity(&self) -> Result<(Box<dyn Video>, Identity), Stop> {
-        let NodePath { kernel, path } = self.node_path()?;
+        let NodePath { kernel, path, wish } = self.node_path()?;
         let mut node = works("open", kernel.video(path))?;
         let identity = works("VIDIOC_QUERYCAP", node.identity())?;
         if capabilities(&identity) & bindings::V4L2_CAP_VIDEO_CAPTURE_MPLANE != 0 {
             node.use_planar_queue();
         }
-        Ok((node, identity))
+        Ok((crate::media::with_pipeline(&**kernel, path, node, &identity, wish)?, identity))
     }
 
     pub(super) fn node_path(&self) -> Result<&'a NodePath, Stop> {
@@ -174,7 +174,7 @@ impl<'a> Bench<'a> {
     #[track_caller]
     pub(super) fn topology(&self) -> Result<Topology, Stop> {
         let none = || Stop::NotSupported("no media device has this camera's node".to_owned());
-        let NodePath { kernel, path } = self.subject.media.as_ref().ok_or_else(none)?;
+        let NodePath { kernel, path, .. } = self.subject.media.as_ref().ok_or_else(none)?;
         let media = works("open of the media device", kernel.media(path))?;
         works("MEDIA_IOC_G_TOPOLOGY", media.topology())
     }

@@ -10,6 +10,7 @@ use crate::camera::Camera;
 use crate::error::Error;
 use crate::hotplug::Monitor;
 use crate::kernel::Kernel;
+use crate::media::Wish;
 use crate::memory::{self, Source};
 use crate::open::CameraName;
 use crate::simulated::{Fault, Options, VirtualCamera};
@@ -88,11 +89,12 @@ pub trait FaultSource: Send + Sync {
 
 type Opener = Arc<dyn Fn() -> Result<Box<dyn Camera>, Error> + Send + Sync>;
 
-/// A device's node: which kernel, which file.
+/// A device's node: which kernel, which file, which way to it.
 #[derive(Clone, Debug)]
 pub(super) struct NodePath {
     pub(super) kernel: Arc<dyn Kernel>,
     pub(super) path: PathBuf,
+    pub(super) wish: Wish,
 }
 
 /// A device under test.
@@ -144,11 +146,19 @@ impl Subject {
     /// # Errors
     /// As [`V4l2Camera::open`].
     pub fn v4l2(kernel: Arc<dyn Kernel>, path: &Path) -> Result<Self, Error> {
-        let info = V4l2Camera::open_on(&*kernel, path)?.info().clone();
-        let node = NodePath { kernel, path: path.to_owned() };
+        Self::v4l2_wished(kernel, path, &Wish::default())
+    }
+
+    /// The same for a camera whose pipeline has more than one sensor or way.
+    ///
+    /// # Errors
+    /// As [`V4l2Camera::open_wished`].
+    pub fn v4l2_wished(kernel: Arc<dyn Kernel>, path: &Path, wish: &Wish) -> Result<Self, Error> {
+        let info = V4l2Camera::open_wished(&*kernel, path, wish)?.info().clone();
+        let node = NodePath { kernel, path: path.to_owned(), wish: wish.clone() };
         let opened = node.clone();
         let mut subject = Self::camera(path.display().to_string(), move || {
-            Ok(Box::new(V4l2Camera::open_on(&*opened.kernel, &opened.path)?))
+            Ok(Box::new(V4l2Camera::open_wished(&*opened.kernel, &opened.path, &opened.wish)?))
         });
         if info.driver == "vivid" {
             let vivid = Arc::new(Vivid::new(node.clone()));
@@ -165,14 +175,13 @@ impl Subject {
     /// # Errors
     /// As [`crate::open()`].
     pub fn named(name: &CameraName) -> Result<Self, Error> {
-        let kernel = Arc::new(crate::kernel::Linux);
         let mut subject = match name {
             CameraName::Virtual(options) => return Self::simulated(options.clone()),
-            CameraName::Device(path) => Self::v4l2(kernel, path)?,
+            CameraName::Device(path) => return Self::device(path, &Wish::default()),
             _ => {
                 let path = crate::open(name)?.info().path.clone();
                 match path {
-                    Some(path) => Self::v4l2(kernel, &path)?,
+                    Some(path) => Self::device(&path, &Wish::default())?,
                     None => {
                         let name = name.clone();
                         Self::camera(name.to_string(), move || crate::open(&name))
@@ -182,10 +191,19 @@ impl Subject {
         };
         subject.name = name.to_string();
         subject.real = true;
-        if let Some(node) = &subject.node {
-            let media = super::bench::media_of(&*node.kernel, &subject.roots, &node.path);
-            subject.media = media.map(|path| NodePath { kernel: Arc::clone(&node.kernel), path });
-        }
+        Ok(subject)
+    }
+
+    /// A V4L2 device of this machine, and the way to it where its pipeline has several.
+    ///
+    /// # Errors
+    /// As [`V4l2Camera::open_wished`].
+    pub fn device(path: &Path, wish: &Wish) -> Result<Self, Error> {
+        let kernel: Arc<dyn Kernel> = Arc::new(crate::kernel::Linux);
+        let mut subject = Self::v4l2_wished(Arc::clone(&kernel), path, wish)?;
+        subject.real = true;
+        let media = super::bench::media_of(&*kernel, &subject.roots, path);
+        subject.media = media.map(|path| NodePath { kernel, path, wish: Wish::default() });
         Ok(subject)
     }
 
@@ -255,7 +273,8 @@ impl Subject {
     /// The same device with a media device that it belongs to.
     #[must_use]
     pub fn with_media(self, kernel: Arc<dyn Kernel>, path: impl Into<PathBuf>) -> Self {
-        Self { media: Some(NodePath { kernel, path: path.into() }), ..self }
+        let node = NodePath { kernel, path: path.into(), wish: Wish::default() };
+        Self { media: Some(node), ..self }
     }
 }
 

@@ -8,41 +8,121 @@ use nix::errno::Errno;
 use super::request::FakeRequest;
 use super::{FakeCamera, lock};
 use crate::kernel::{
-    BusFormat, BusSize, Fraction, Link, Media, MediaInfo, Rectangle, Request, Route, Subdevice, Topology,
+    BusFormat, BusSize, Control, ControlRefusal, Controls, Fraction, Link, Media, MediaInfo, MenuItem,
+    Rectangle, Request, Route, Subdevice, Topology,
 };
 
 /// An entity that hands on what it is given, except at pads that always have one format. Clones are the same entity.
 #[derive(Clone, Debug, Default)]
 pub struct FakePart {
     formats: Arc<Mutex<HashMap<u32, BusFormat>>>,
-    fixed: HashMap<u32, BusFormat>,
+    /// Formats that an open file only tried.
+    tried: Arc<Mutex<HashMap<u32, BusFormat>>>,
+    fixed: Arc<Mutex<HashMap<u32, BusFormat>>>,
+    codes: Vec<u32>,
+    sizes: Vec<BusSize>,
+    controls: Arc<Mutex<Vec<(Control, i64)>>>,
+    /// `None` has no routing.
+    routes: Arc<Mutex<Option<Vec<Route>>>>,
 }
 
 impl FakePart {
     /// One whose pad `pad` always has this format.
     pub fn with_fixed(pad: u32, format: BusFormat) -> Self {
-        Self { fixed: HashMap::from([(pad, format)]), ..Self::default() }
+        let part = Self::default();
+        part.fix(pad, format);
+        part
+    }
+
+    /// From now on this pad always has this format.
+    pub fn fix(&self, pad: u32, format: BusFormat) {
+        lock(&self.fixed).insert(pad, format);
+    }
+
+    /// A sensor that lists these formats on the bus, each in these sizes, and takes no other format.
+    pub fn sensor(codes: &[u32], sizes: &[BusSize]) -> Self {
+        Self { codes: codes.to_vec(), sizes: sizes.to_vec(), ..Self::default() }
+    }
+
+    /// The same with controls, which have their defaults.
+    #[must_use]
+    pub fn with_controls(self, controls: &[Control]) -> Self {
+        let valued = controls.iter().map(|control| (control.clone(), control.default)).collect();
+        Self { controls: Arc::new(Mutex::new(valued)), ..self }
+    }
+
+    /// The same with routes through it.
+    #[must_use]
+    pub fn with_routes(self, routes: &[Route]) -> Self {
+        Self { routes: Arc::new(Mutex::new(Some(routes.to_vec()))), ..self }
+    }
+
+    /// The entity as a newly opened file sees it.
+    pub(super) fn opened(&self) -> Self {
+        Self { tried: Arc::default(), ..self.clone() }
+    }
+
+    fn answer(&self, pad: u32, wanted: BusFormat) -> BusFormat {
+        let wanted = lock(&self.fixed).get(&pad).copied().unwrap_or(wanted);
+        let code = self.codes.iter().find(|code| **code == wanted.code).or(self.codes.first());
+        BusFormat { code: code.copied().unwrap_or(wanted.code), ..wanted }
+    }
+}
+
+impl Controls for FakePart {
+    fn control_after(&self, id: u32) -> nix::Result<Control> {
+        let controls = lock(&self.controls);
+        let after = controls.iter().map(|(control, _)| control).filter(|control| control.id > id);
+        after.min_by_key(|control| control.id).cloned().ok_or(Errno::EINVAL)
+    }
+
+    fn menu_item(&self, _: &Control, _: u32) -> nix::Result<MenuItem> {
+        Err(Errno::EINVAL)
+    }
+
+    fn controls(&self, values: &mut [(u32, i64)]) -> Result<(), ControlRefusal> {
+        let controls = lock(&self.controls);
+        for (index, (id, value)) in values.iter_mut().enumerate() {
+            let found = controls.iter().find(|(control, _)| control.id == *id);
+            *value = found.ok_or(ControlRefusal { errno: Errno::EINVAL, index: Some(index) })?.1;
+        }
+        Ok(())
+    }
+
+    fn set_controls(&self, values: &mut [(u32, i64)]) -> Result<(), ControlRefusal> {
+        let mut controls = lock(&self.controls);
+        for (index, (id, value)) in values.iter_mut().enumerate() {
+            let found = controls.iter_mut().find(|(control, _)| control.id == *id);
+            let (control, now) = found.ok_or(ControlRefusal { errno: Errno::EINVAL, index: Some(index) })?;
+            *value = (*value).clamp(control.min, control.max);
+            *now = *value;
+        }
+        Ok(())
     }
 }
 
 impl Subdevice for FakePart {
     fn has_streams(&self) -> nix::Result<bool> {
-        Ok(false)
+        Ok(lock(&self.routes).is_some())
     }
 
     fn use_streams(&self) -> nix::Result<()> {
-        Err(Errno::ENOTTY)
+        lock(&self.routes).as_ref().map(|_| ()).ok_or(Errno::ENOTTY)
     }
 
     fn code(&self, pad: u32, index: u32) -> nix::Result<u32> {
-        let format = self.format(pad, 0)?;
-        if index == 0 { Ok(format.code) } else { Err(Errno::EINVAL) }
+        if self.codes.is_empty() && index == 0 {
+            return Ok(self.format(pad, 0)?.code);
+        }
+        self.codes.get(index as usize).copied().ok_or(Errno::EINVAL)
     }
 
     fn size(&self, pad: u32, _: u32, index: u32) -> nix::Result<BusSize> {
-        let BusFormat { width, height, .. } = self.format(pad, 0)?;
-        let size = BusSize { min: (width, height), max: (width, height) };
-        if index == 0 { Ok(size) } else { Err(Errno::EINVAL) }
+        if self.sizes.is_empty() && index == 0 {
+            let BusFormat { width, height, .. } = self.format(pad, 0)?;
+            return Ok(BusSize { min: (width, height), max: (width, height) });
+        }
+        self.sizes.get(index as usize).copied().ok_or(Errno::EINVAL)
     }
 
     fn interval_entry(&self, _: u32, _: u32, _: (u32, u32), _: u32) -> nix::Result<Fraction> {
@@ -54,8 +134,14 @@ impl Subdevice for FakePart {
     }
 
     fn set_format(&self, pad: u32, _: u32, wanted: BusFormat) -> nix::Result<BusFormat> {
-        let format = self.fixed.get(&pad).copied().unwrap_or(wanted);
+        let format = self.answer(pad, wanted);
         lock(&self.formats).insert(pad, format);
+        Ok(format)
+    }
+
+    fn try_format(&self, pad: u32, _: u32, wanted: BusFormat) -> nix::Result<BusFormat> {
+        let format = self.answer(pad, wanted);
+        lock(&self.tried).insert(pad, format);
         Ok(format)
     }
 
@@ -76,11 +162,14 @@ impl Subdevice for FakePart {
     }
 
     fn routes(&self) -> nix::Result<Vec<Route>> {
-        Err(Errno::ENOTTY)
+        lock(&self.routes).clone().ok_or(Errno::ENOTTY)
     }
 
-    fn set_routes(&self, _: &[Route]) -> nix::Result<Vec<Route>> {
-        Err(Errno::ENOTTY)
+    fn set_routes(&self, wanted: &[Route]) -> nix::Result<Vec<Route>> {
+        let mut routes = lock(&self.routes);
+        let now = routes.as_mut().ok_or(Errno::ENOTTY)?;
+        *now = wanted.to_vec();
+        Ok(now.clone())
     }
 }
 
@@ -101,6 +190,11 @@ impl FakeMedia {
     /// That of a camera, which takes its requests.
     pub fn of(camera: &FakeCamera) -> Self {
         Self { camera: Some(camera.clone()), ..Self::default() }
+    }
+
+    /// Whether a device file of this number stands for one of its entities.
+    pub(super) fn has(&self, number: (u32, u32)) -> bool {
+        lock(&self.topology).interfaces.iter().any(|interface| (interface.major, interface.minor) == number)
     }
 
     pub(super) fn is_of(&self, camera: &FakeCamera) -> bool {

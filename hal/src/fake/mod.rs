@@ -98,14 +98,26 @@ impl Kernel for FakeKernel {
     }
 
     fn media_of(&self, video: &Path) -> nix::Result<Box<dyn Media>> {
-        let camera = self.camera(video)?;
-        let media = lock(&self.media).values().find(|media| media.is_of(&camera)).cloned();
+        let (camera, number) = (self.camera(video)?, number(video));
+        let is_of =
+            |media: &&FakeMedia| media.is_of(&camera) || number.is_some_and(|number| media.has(number));
+        let media = lock(&self.media).values().find(is_of).cloned();
         Ok(Box::new(media.ok_or(Errno::ENOENT)?))
     }
 
     fn subdevice(&self, path: &Path) -> nix::Result<Box<dyn Subdevice>> {
-        let found = lock(&self.parts).get(path).cloned().ok_or(Errno::ENOENT)?;
+        let found = lock(&self.parts).get(path).map(FakePart::opened).ok_or(Errno::ENOENT)?;
         Ok(Box::new(found))
+    }
+
+    /// The number of a fake file is the one in its name: `/dev/video7` is 81:7.
+    fn number(&self, path: &Path) -> nix::Result<(u32, u32)> {
+        number(path).ok_or(Errno::ENOENT)
+    }
+
+    fn file(&self, wanted: (u32, u32)) -> Option<PathBuf> {
+        let (cameras, parts) = (lock(&self.cameras), lock(&self.parts));
+        cameras.keys().chain(parts.keys()).find(|path| number(path) == Some(wanted)).cloned()
     }
 
     fn sleep(&self, time: Duration) {
@@ -191,6 +203,13 @@ impl FakeCamera {
     fn device(&self) -> MutexGuard<'_, Device> {
         lock(&self.device)
     }
+}
+
+fn number(path: &Path) -> Option<(u32, u32)> {
+    const VIDEO_MAJOR: u32 = 81;
+    let name = path.file_name()?.to_str()?;
+    let letters = name.trim_end_matches(|letter: char| letter.is_ascii_digit()).len();
+    Some((VIDEO_MAJOR, name[letters..].parse().ok()?))
 }
 
 fn lock<T>(mutex: &Mutex<T>) -> MutexGuard<'_, T> {

@@ -4,7 +4,7 @@
 use std::any::Any;
 use std::fmt;
 use std::os::fd::{AsFd, BorrowedFd, OwnedFd};
-use std::path::Path;
+use std::path::{Path, PathBuf};
 use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, AtomicU32, Ordering};
 use std::time::Duration;
@@ -15,7 +15,7 @@ use crate::camera::{Camera, CameraInfo, Crop, Dequeued, Mode, StreamConfig, Stre
 use crate::control::{Control as CameraControl, MenuItem};
 use crate::error::Error;
 use crate::kernel::{
-    Control, ControlRefusal, Event, Filled, Format, FormatEntry, Fraction, Grant, Identity, Import,
+    Control, ControlRefusal, Controls, Event, Filled, Format, FormatEntry, Fraction, Grant, Identity, Import,
     IntervalEntry, Kernel, Link, Media, MediaInfo, Memory, Queue, Ready, Rectangle, Request, SizeEntry,
     Subdevice, Topology, Video,
 };
@@ -153,6 +153,14 @@ impl Kernel for MutantKernel {
     fn media_of(&self, video: &Path) -> nix::Result<Box<dyn Media>> {
         let media = self.kernel.media_of(video)?;
         Ok(Box::new(MutantMedia { media, kernel: self.clone() }))
+    }
+
+    fn number(&self, path: &Path) -> nix::Result<(u32, u32)> {
+        self.kernel.number(path)
+    }
+
+    fn file(&self, number: (u32, u32)) -> Option<PathBuf> {
+        self.kernel.file(number)
     }
 
     fn sleep(&self, time: Duration) {
@@ -296,6 +304,30 @@ impl Queue for MutantNode {
     }
 }
 
+impl Controls for MutantNode {
+    fn control_after(&self, id: u32) -> nix::Result<Control> {
+        answer!(self, control_after(id), self.node.control_after(id))
+    }
+
+    fn menu_item(&self, control: &Control, index: u32) -> nix::Result<MenuItem> {
+        answer!(self, menu_item(control.clone(), index), self.node.menu_item(control, index))
+    }
+
+    fn controls(&self, values: &mut [(u32, i64)]) -> Result<(), ControlRefusal> {
+        match self.kernel.calls.controls.as_ref().filter(|_| self.kernel.is_armed()) {
+            Some(answer) => answer(self.call(), values),
+            None => self.node.controls(values),
+        }
+    }
+
+    fn set_controls(&self, values: &mut [(u32, i64)]) -> Result<(), ControlRefusal> {
+        match self.kernel.calls.set_controls.as_ref().filter(|_| self.kernel.is_armed()) {
+            Some(answer) => answer(self.call(), values),
+            None => self.node.set_controls(values),
+        }
+    }
+}
+
 impl Video for MutantNode {
     fn use_metadata_queue(&mut self) {
         self.node.use_metadata_queue();
@@ -339,28 +371,6 @@ impl Video for MutantNode {
 
     fn set_interval(&self, wanted: Option<Fraction>) -> nix::Result<Option<Fraction>> {
         answer!(self, set_interval(wanted), self.node.set_interval(wanted))
-    }
-
-    fn control_after(&self, id: u32) -> nix::Result<Control> {
-        answer!(self, control_after(id), self.node.control_after(id))
-    }
-
-    fn menu_item(&self, control: &Control, index: u32) -> nix::Result<MenuItem> {
-        answer!(self, menu_item(control.clone(), index), self.node.menu_item(control, index))
-    }
-
-    fn controls(&self, values: &mut [(u32, i64)]) -> Result<(), ControlRefusal> {
-        match self.kernel.calls.controls.as_ref().filter(|_| self.kernel.is_armed()) {
-            Some(answer) => answer(self.call(), values),
-            None => self.node.controls(values),
-        }
-    }
-
-    fn set_controls(&self, values: &mut [(u32, i64)]) -> Result<(), ControlRefusal> {
-        match self.kernel.calls.set_controls.as_ref().filter(|_| self.kernel.is_armed()) {
-            Some(answer) => answer(self.call(), values),
-            None => self.node.set_controls(values),
-        }
     }
 
     fn selection(&self, target: u32) -> nix::Result<Rectangle> {

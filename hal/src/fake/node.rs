@@ -10,8 +10,8 @@ use super::faults::Call;
 use super::lock;
 use super::model::nearest;
 use crate::kernel::{
-    Control, ControlRefusal, Format, FormatEntry, Fraction, Identity, IntervalEntry, MenuItem, Queue,
-    Rectangle, SizeEntry, Video,
+    Control, ControlRefusal, Controls, Format, FormatEntry, Fraction, Identity, IntervalEntry, MenuItem,
+    Queue, Rectangle, SizeEntry, Video,
 };
 
 #[derive(Debug)]
@@ -60,6 +60,28 @@ fn entry<T: Clone>(list: &[T], index: u32) -> nix::Result<T> {
 fn has(device: &Device, fourcc: u32) -> nix::Result<()> {
     let listed = device.model.fourccs.iter().any(|known| u32::from_le_bytes(*known) == fourcc);
     if listed { Ok(()) } else { Err(Errno::EINVAL) }
+}
+
+impl Controls for Node {
+    fn control_after(&self, id: u32) -> nix::Result<Control> {
+        let device = self.call(Call::QueryControl)?;
+        let after = device.model.controls.iter().filter(|control| control.id > id);
+        after.min_by_key(|control| control.id).cloned().ok_or(Errno::EINVAL)
+    }
+
+    fn menu_item(&self, control: &Control, index: u32) -> nix::Result<MenuItem> {
+        self.call(Call::QueryControl)?.menu_item(control.id, index)
+    }
+
+    fn controls(&self, values: &mut [(u32, i64)]) -> Result<(), ControlRefusal> {
+        let device = self.call(Call::GetControls);
+        device.map_err(|errno| ControlRefusal { errno, index: None })?.control_values(values)
+    }
+
+    fn set_controls(&self, values: &mut [(u32, i64)]) -> Result<(), ControlRefusal> {
+        let device = self.call(Call::SetControls);
+        device.map_err(|errno| ControlRefusal { errno, index: None })?.set_controls(self.file, values)
+    }
 }
 
 impl Video for Node {
@@ -116,26 +138,6 @@ impl Video for Node {
             device.interval = wanted;
         }
         Ok(Some(device.interval))
-    }
-
-    fn control_after(&self, id: u32) -> nix::Result<Control> {
-        let device = self.call(Call::QueryControl)?;
-        let after = device.model.controls.iter().filter(|control| control.id > id);
-        after.min_by_key(|control| control.id).cloned().ok_or(Errno::EINVAL)
-    }
-
-    fn menu_item(&self, control: &Control, index: u32) -> nix::Result<MenuItem> {
-        self.call(Call::QueryControl)?.menu_item(control.id, index)
-    }
-
-    fn controls(&self, values: &mut [(u32, i64)]) -> Result<(), ControlRefusal> {
-        let device = self.call(Call::GetControls);
-        device.map_err(|errno| ControlRefusal { errno, index: None })?.control_values(values)
-    }
-
-    fn set_controls(&self, values: &mut [(u32, i64)]) -> Result<(), ControlRefusal> {
-        let device = self.call(Call::SetControls);
-        device.map_err(|errno| ControlRefusal { errno, index: None })?.set_controls(self.file, values)
     }
 
     fn selection(&self, target: u32) -> nix::Result<Rectangle> {

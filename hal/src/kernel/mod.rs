@@ -4,23 +4,25 @@
 //! request. All that stands above is the same code with both. Nothing here is checked or decided: numbers are the
 //! driver's, refusals are errno. Calls repeat themselves on `EINTR`.
 
+mod controls;
 mod linux;
 mod media;
 mod queue;
 mod subdevice;
 mod video;
 
+pub use controls::{Control, ControlKind, ControlRefusal, Controls, MenuItem};
 pub use linux::Linux;
 pub use media::{Entity, Interface, Link, Media, MediaInfo, Pad, Request, Topology};
 pub use queue::{Event, Fill, Filled, Grant, Import, MOST_PLANES, Memory, Queue, Ready};
 pub use subdevice::{BusFormat, BusSize, Route, Subdevice};
 pub use video::{
-    Control, ControlKind, ControlRefusal, Format, FormatEntry, Fraction, Identity, IntervalEntry, MenuItem,
-    PlaneFormat, Rectangle, SizeEntry, SizeRange, Video,
+    Format, FormatEntry, Fraction, Identity, IntervalEntry, PlaneFormat, Rectangle, SizeEntry, SizeRange,
+    Video,
 };
 
 use std::fmt::Debug;
-use std::path::Path;
+use std::path::{Path, PathBuf};
 use std::time::Duration;
 
 /// A kernel with devices to open.
@@ -49,6 +51,15 @@ pub trait Kernel: Debug + Send + Sync {
     /// # Errors
     /// The kernel's errno.
     fn subdevice(&self, path: &Path) -> nix::Result<Box<dyn Subdevice>>;
+
+    /// The number of a device file, major and minor; links are followed.
+    ///
+    /// # Errors
+    /// The kernel's errno.
+    fn number(&self, path: &Path) -> nix::Result<(u32, u32)>;
+
+    /// The device file of a number, major and minor.
+    fn file(&self, number: (u32, u32)) -> Option<PathBuf>;
 
     /// Lets time pass.
     fn sleep(&self, time: Duration);

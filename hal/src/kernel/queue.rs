@@ -6,7 +6,7 @@ use std::time::Duration;
 
 use v4l2r::bindings;
 
-use super::video::ControlRefusal;
+use super::controls::ControlRefusal;
 
 /// Whose memory the buffers of a queue are.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]

@@ -2,6 +2,7 @@
 
 use std::fmt::Debug;
 
+use super::controls::Controls;
 use super::video::{Fraction, Rectangle};
 
 /// The format of pictures on a pad.
@@ -40,7 +41,7 @@ pub struct Route {
 }
 
 /// An open sub-device; pads carry stream 0 where no stream is named.
-pub trait Subdevice: Debug + Send {
+pub trait Subdevice: Controls + Debug + Send {
     /// Whether pads carry several streams and routes can be set (`V4L2_SUBDEV_CAP_STREAMS`).
     ///
     /// # Errors
@@ -82,6 +83,13 @@ pub trait Subdevice: Debug + Send {
     /// # Errors
     /// The kernel's errno; `EBUSY` while it streams.
     fn set_format(&self, pad: u32, stream: u32, wanted: BusFormat) -> nix::Result<BusFormat>;
+
+    /// What the driver would make of a pad's format. Formats that were tried are kept beside those in use, for this open
+    /// file alone, so that one pad's follows from another's.
+    ///
+    /// # Errors
+    /// The kernel's errno.
+    fn try_format(&self, pad: u32, stream: u32, wanted: BusFormat) -> nix::Result<BusFormat>;
 
     /// The time from frame to frame now.
     ///

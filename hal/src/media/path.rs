@@ -23,6 +23,13 @@ impl Path {
         self.links[self.links.len() - 1].sink.0
     }
 
+    /// The same way with its links as a newer graph has them.
+    #[must_use]
+    pub fn as_in(&self, graph: &Graph) -> Self {
+        let now = |old: &Link| graph.links_into(old.sink).find(|link| link.source == old.source).copied();
+        Self { links: self.links.iter().map(|link| now(link).unwrap_or(*link)).collect() }
+    }
+
     /// The names of the entities on the way.
     pub fn names<'a>(&self, graph: &'a Graph) -> Vec<&'a str> {
         let entities = std::iter::once(self.sensor()).chain(self.links.iter().map(|link| link.sink.0));

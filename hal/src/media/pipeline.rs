@@ -57,7 +57,7 @@ pub enum PipelineError {
     /// A call was refused.
     #[error("{operation} on {pad} failed: {errno}")]
     Refused {
-        /// The pad or link.
+        /// The pad or link, or the media device.
         pad: String,
         /// The call.
         operation: &'static str,
@@ -95,6 +95,15 @@ pub fn link(graph: &Graph, media: &dyn Media, path: &Path, branches: &Branches) 
     Ok(())
 }
 
+/// Whether a format is set or only tried.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Mood {
+    /// The hardware takes it.
+    Set,
+    /// Nothing changes; formats that were tried are kept beside those in use.
+    Try,
+}
+
 /// Sets the sensor's format and hands it on from part to part; every part may change it at its own output. `open` gives
 /// the sub-device of an entity; entities without one (the capture node) end the way. What comes out at the end.
 ///
@@ -104,6 +113,7 @@ pub fn propagate<'a>(
     graph: &Graph,
     path: &Path,
     wanted: BusFormat,
+    mood: Mood,
     open: impl Fn(u32) -> Option<&'a dyn Subdevice>,
 ) -> Result<BusFormat, PipelineError> {
     let mut format = wanted;
@@ -111,7 +121,11 @@ pub fn propagate<'a>(
     for step in steps(path) {
         let Some(device) = open(step.entity) else { break };
         let set = |pad: u32, wanted: BusFormat| {
-            device.set_format(pad, 0, wanted).map_err(|errno| PipelineError::Refused {
+            let made = match mood {
+                Mood::Set => device.set_format(pad, 0, wanted),
+                Mood::Try => device.try_format(pad, 0, wanted),
+            };
+            made.map_err(|errno| PipelineError::Refused {
                 pad: graph.pad_name((step.entity, pad)),
                 operation: "VIDIOC_SUBDEV_S_FMT",
                 errno,

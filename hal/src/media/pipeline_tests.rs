@@ -70,7 +70,7 @@ fn format(code: u32, width: u32) -> BusFormat {
 fn the_sensors_format_is_handed_on_to_the_end() {
     let (graph, path) = board();
     let parts = parts(&path, |_| Part::default());
-    let end = propagate(&graph, &path, format(RGGB10, 640), opened(&parts)).unwrap();
+    let end = propagate(&graph, &path, format(RGGB10, 640), Mood::Set, opened(&parts)).unwrap();
     assert_eq!(end, format(RGGB10, 640));
     assert_eq!(explain(&graph, &path, &Branches::default(), opened(&parts)), None);
 }
@@ -80,7 +80,7 @@ fn a_part_that_changes_the_format_at_its_output_hands_on_the_change() {
     let (graph, path) = board();
     let isp = graph.named("rkisp1_isp").unwrap().id;
     let parts = parts_with_fixed(&path, isp, 2, format(YUYV, 632));
-    let end = propagate(&graph, &path, format(RGGB10, 640), opened(&parts)).unwrap();
+    let end = propagate(&graph, &path, format(RGGB10, 640), Mood::Set, opened(&parts)).unwrap();
     assert_eq!((end.code, end.width), (YUYV, 632));
 }
 
@@ -89,7 +89,8 @@ fn pads_that_do_not_match_are_named_with_both_formats() {
     let (graph, path) = board();
     let isp = graph.named("rkisp1_isp").unwrap().id;
     let parts = parts_with_fixed(&path, isp, 0, format(RGGB10, 800));
-    let error = propagate(&graph, &path, format(RGGB10, 640), opened(&parts)).unwrap_err().to_string();
+    let error =
+        propagate(&graph, &path, format(RGGB10, 640), Mood::Set, opened(&parts)).unwrap_err().to_string();
     let told = r#""rkisp1_csi":1 gives 0x300f 640x480, and "rkisp1_isp":0 takes 0x300f 800x480"#;
     assert!(error.contains(told), "{error}");
     // The same is what an EPIPE of the whole pipeline means.

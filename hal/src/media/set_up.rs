@@ -6,96 +6,182 @@ use std::path::{Path, PathBuf};
 use nix::errno::Errno;
 use v4l2r::bindings;
 
-use super::branch::{self, Branches};
+use super::branch;
 use super::graph::{Graph, VIDEO_NODE};
 use super::path::{self, matches};
-use super::pipeline::{self, PipelineError};
-use crate::discovery;
+use super::pipeline::{self, Mismatch, Mood, PipelineError};
+use super::routing;
 use crate::error::Error;
-use crate::kernel::{BusFormat, Entity, Kernel, Subdevice};
+use crate::kernel::{BusFormat, Entity, Kernel, Media, Subdevice, Video};
 
-/// What is wanted of a camera of several parts; mostly from a board's description.
-#[derive(Clone, Copy, Debug)]
-pub struct Wish<'a> {
+/// Which camera of a media device is meant, where it has several; mostly from a board's description.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Wish {
     /// The sensor's entity, `*` for any text: the number of its bus differs from board to board.
-    pub sensor: &'a str,
-    /// The entities that pictures may pass; empty for all.
-    pub allowed: &'a [&'a str],
-    /// What the sensor shall give.
-    pub format: BusFormat,
+    pub sensor: String,
+    /// The entities that pictures may pass, `*` for any text; empty for all.
+    pub allowed: Vec<String>,
 }
 
-/// A camera whose parts are linked and whose formats match, up to its capture node.
+impl Default for Wish {
+    /// Any sensor, any way.
+    fn default() -> Self {
+        Self { sensor: "*".to_owned(), allowed: Vec::new() }
+    }
+}
+
+/// The parts of a camera from its sensor to its capture node, opened; nothing is changed before [`Pipeline::set_up`].
 #[derive(Debug)]
 pub struct Pipeline {
-    graph: Graph,
+    media: Box<dyn Media>,
+    name: String,
     path: path::Path,
-    branches: Branches,
     parts: HashMap<u32, Box<dyn Subdevice>>,
+    /// The video nodes at which links end that cannot be switched off.
+    others: HashMap<u32, Box<dyn Video>>,
     capture: PathBuf,
-    format: BusFormat,
 }
 
 impl Pipeline {
-    /// Finds the way from the sensor to a node that captures pictures, links it, and hands the sensor's format on along
-    /// it, and to what hangs on it for good. Other links off it are switched off. `sysfs` leads from device numbers to files (usually [`discovery::SYSFS`]). Does not block.
+    /// The way from a sensor to a node that captures pictures: of several sensors that fit the first whose way is linked
+    /// already, else the first. Does not block.
     ///
     /// # Errors
-    /// [`Error::NotFound`] without such a media device, sensor or way; [`Error::Unsupported`] when two parts have no
-    /// format in common, naming their pads; [`Error::Busy`] while it streams; [`Error::System`].
-    pub fn set_up(kernel: &dyn Kernel, sysfs: &Path, media: &Path, wish: &Wish<'_>) -> Result<Self, Error> {
-        let camera = media.display().to_string();
-        let refused = |operation| {
-            let camera = camera.clone();
-            move |errno| Error::System { camera, operation, errno, detail: String::new() }
-        };
-        let missing = |reason| Error::NotFound { camera: camera.clone(), reason };
-        let device = kernel.media(media).map_err(|errno| match errno {
-            Errno::ENOENT | Errno::ENODEV | Errno::ENXIO => {
-                missing("there is no such media device".to_owned())
+    /// [`Error::NotFound`] without such a media device, sensor or way; [`Error::Permission`] and [`Error::System`] for
+    /// parts that do not open, with their files.
+    pub fn find(kernel: &dyn Kernel, media: &Path, wish: &Wish) -> Result<Self, Error> {
+        let name = media.display().to_string();
+        let device = kernel.media(media).map_err(|errno| unopened(&name, media, errno))?;
+        let captures = |kernel: &dyn Kernel, file: &Path| captures_pictures(kernel, file);
+        Self::in_graph(kernel, device, name, wish, captures)
+    }
+
+    /// The same for a given node. Its media device is that which has it.
+    ///
+    /// # Errors
+    /// As [`Pipeline::find`].
+    pub fn to_node(kernel: &dyn Kernel, video: &Path, wish: &Wish) -> Result<Self, Error> {
+        let name = video.display().to_string();
+        let number = kernel.number(video).map_err(|errno| unopened(&name, video, errno))?;
+        let device = kernel.media_of(video).map_err(|errno| match errno {
+            Errno::ENOENT => {
+                let reason = "no media device has this node, or this user may not open it".to_owned();
+                Error::NotFound { camera: name.clone(), reason }
             }
-            errno => refused("open")(errno),
+            errno => unopened(&name, video, errno),
         })?;
-        let graph = Graph::from(device.topology().map_err(refused("MEDIA_IOC_G_TOPOLOGY"))?);
-        let file = |entity: u32| discovery::device_file(sysfs, graph.device(entity)?);
-        let Some(sensor) = graph.sensors().find(|sensor| matches(wish.sensor, &sensor.name)) else {
+        Self::in_graph(kernel, device, name, wish, |kernel, file| kernel.number(file) == Ok(number))
+    }
+
+    /// The same on the first media device of `dev` (usually `/dev`) whose driver has this name and which has such a way.
+    ///
+    /// # Errors
+    /// As [`Pipeline::find`]; [`Error::NotFound`] without a media device of this driver.
+    pub fn of_driver(kernel: &dyn Kernel, dev: &Path, driver: &str, wish: &Wish) -> Result<Self, Error> {
+        const MOST: u32 = 32;
+        let reason = format!("no media device of the driver {driver} is in {}", dev.display());
+        let mut last = Error::NotFound { camera: wish.sensor.clone(), reason };
+        for number in 0..MOST {
+            let path = dev.join(format!("media{number}"));
+            let told = kernel.media(&path).and_then(|media| media.info());
+            if told.is_ok_and(|info| info.driver == driver) {
+                match Self::find(kernel, &path, wish) {
+                    Ok(found) => return Ok(found),
+                    Err(error) => last = error,
+                }
+            }
+        }
+        Err(last)
+    }
+
+    fn in_graph(
+        kernel: &dyn Kernel,
+        media: Box<dyn Media>,
+        name: String,
+        wish: &Wish,
+        is_end: impl Fn(&dyn Kernel, &Path) -> bool,
+    ) -> Result<Self, Error> {
+        let missing = |reason| Error::NotFound { camera: name.clone(), reason };
+        let graph = graph(&*media, &name).map_err(|error| explained(&name, error))?;
+        let file = |entity: u32| kernel.file(graph.device(entity)?);
+        let sensors: Vec<&Entity> =
+            graph.sensors().filter(|sensor| matches(&wish.sensor, &sensor.name)).collect();
+        if sensors.is_empty() {
             let names: Vec<&str> = graph.sensors().map(|sensor| sensor.name.as_str()).collect();
-            return Err(missing(format!(
-                "no sensor is named {}; there are: {}",
-                wish.sensor,
-                names.join(", ")
-            )));
+            let names = if names.is_empty() { "none".to_owned() } else { names.join(", ") };
+            return Err(missing(format!("no sensor is named {}; there are: {names}", wish.sensor)));
+        }
+        let is_end = |entity: &Entity| {
+            entity.function == VIDEO_NODE && file(entity.id).is_some_and(|node| is_end(kernel, &node))
         };
-        let captures = |entity: &Entity| file(entity.id).is_some_and(|node| captures_pictures(kernel, &node));
-        let path = path::find(&graph, sensor.id, wish.allowed, captures)
-            .ok_or_else(|| missing(format!("no way leads from {} to a capture node", sensor.name)))?;
+        let allowed: Vec<&str> = wish.allowed.iter().map(String::as_str).collect();
+        let mut ways: Vec<path::Path> =
+            sensors.iter().filter_map(|sensor| path::find(&graph, sensor.id, &allowed, is_end)).collect();
+        ways.sort_by_key(|way| !way.links.iter().all(|link| link.is_enabled()));
+        let Some(path) = ways.into_iter().next() else {
+            let names: Vec<&str> = sensors.iter().map(|sensor| sensor.name.as_str()).collect();
+            return Err(missing(format!("no way leads from {} to a capture node", names.join(" or "))));
+        };
         let Some(capture) = file(path.capture()) else {
             return Err(missing("its capture node has no device file".to_owned()));
         };
         let branches = branch::branches(&graph, &path);
-        pipeline::link(&graph, &*device, &path, &branches).map_err(|error| explained(&camera, error))?;
         let way = pipeline::steps(&path).into_iter().map(|step| step.entity);
-        let is_node = |entity| graph.entity(entity).is_some_and(|entity| entity.function == VIDEO_NODE);
-        let parts = way
-            .chain(branches.fixed.iter().map(|link| link.sink.0))
-            .filter(|entity| *entity != path.capture() && !is_node(*entity))
-            .filter_map(|entity| Some((entity, file(entity)?)))
-            .map(|(entity, node)| Ok((entity, kernel.subdevice(&node)?)))
-            .collect::<nix::Result<HashMap<_, _>>>()
-            .map_err(refused("open of a sub-device"))?;
-        let format = pipeline::propagate(&graph, &path, wish.format, |entity| part(&parts, entity))
-            .map_err(|error| explained(&camera, error))?;
-        for link in &branches.fixed {
-            let Some(source) = part(&parts, link.source.0) else { continue };
-            if let Some(sink) = part(&parts, link.sink.0) {
-                branch::settle(&graph, link, source, sink);
-            } else if let (Ok(given), Some(node)) = (source.format(link.source.1, 0), file(link.sink.0))
-                && let Ok(node) = kernel.video(&node)
-            {
-                branch::settle_node(given, &*node);
+        let (mut parts, mut others) = (HashMap::new(), HashMap::new());
+        for entity in way.chain(branches.fixed.iter().map(|link| link.sink.0)) {
+            let Some(node) = file(entity).filter(|_| entity != path.capture()) else { continue };
+            if graph.entity(entity).is_some_and(|entity| entity.function == VIDEO_NODE) {
+                // What cannot be opened is told by the stream, if it does not fit.
+                others.extend(kernel.video(&node).ok().map(|node| (entity, node)));
+            } else {
+                let opened = kernel.subdevice(&node);
+                let opened = opened.map_err(|errno| unopened(&name, &node, errno))?;
+                parts.insert(entity, opened);
             }
         }
-        Ok(Self { graph, path, branches, parts, capture, format })
+        Ok(Self { media, name, path, parts, others, capture })
+    }
+
+    /// Links the way and routes pictures through its parts, and hands the sensor's format on along it and to what hangs on it for good; other links off it are
+    /// switched off. What comes out of the last part: the size that the node must be set to.
+    ///
+    /// # Errors
+    /// As [`pipeline::propagate`].
+    pub fn set_up(&self, format: BusFormat) -> Result<BusFormat, PipelineError> {
+        let graph = graph(&*self.media, &self.name)?;
+        let path = self.path.as_in(&graph);
+        let branches = branch::branches(&graph, &path);
+        pipeline::link(&graph, &*self.media, &path, &branches)?;
+        for step in pipeline::steps(&path) {
+            if let (Some(sink), Some(source), Some(part)) = (step.sink, step.source, self.part(step.entity)) {
+                routing::route(part, sink, source).map_err(|errno| PipelineError::Refused {
+                    pad: graph.pad_name((step.entity, sink)),
+                    operation: "VIDIOC_SUBDEV_S_ROUTING",
+                    errno,
+                })?;
+            }
+        }
+        let given = pipeline::propagate(&graph, &path, format, Mood::Set, |entity| self.part(entity))?;
+        for link in &branches.fixed {
+            let Some(source) = self.part(link.source.0) else { continue };
+            if let Some(sink) = self.part(link.sink.0) {
+                branch::settle(&graph, link, source, sink);
+            } else if let (Ok(given), Some(node)) =
+                (source.format(link.source.1, 0), self.others.get(&link.sink.0))
+            {
+                branch::settle_node(given, &**node);
+            }
+        }
+        Ok(given)
+    }
+
+    /// What would come out of the last part; nothing is changed.
+    ///
+    /// # Errors
+    /// As [`pipeline::propagate`].
+    pub fn outcome(&self, format: BusFormat) -> Result<BusFormat, PipelineError> {
+        let graph = graph(&*self.media, &self.name)?;
+        pipeline::propagate(&graph, &self.path, format, Mood::Try, |entity| self.part(entity))
     }
 
     /// The node to open as a camera.
@@ -103,34 +189,55 @@ impl Pipeline {
         &self.capture
     }
 
-    /// What comes out of the last part: the size that the node must be set to.
-    pub fn format(&self) -> BusFormat {
-        self.format
-    }
-
     /// The names of the parts, from the sensor to the node.
-    pub fn names(&self) -> Vec<&str> {
-        self.path.names(&self.graph)
+    ///
+    /// # Errors
+    /// [`PipelineError::Refused`].
+    pub fn names(&self) -> Result<Vec<String>, PipelineError> {
+        let graph = graph(&*self.media, &self.name)?;
+        Ok(self.path.names(&graph).into_iter().map(str::to_owned).collect())
     }
 
-    /// Says more about an error of the camera behind this pipeline: where formats differ when its stream was refused.
-    #[must_use]
-    pub fn explain(&self, error: Error) -> Error {
-        match error {
-            Error::System { camera, operation, errno: Errno::EPIPE, detail } => {
-                let found = pipeline::explain(&self.graph, &self.path, &self.branches, |entity| {
-                    part(&self.parts, entity)
-                });
-                let detail = found.map_or(detail, |mismatch| format!(" ({mismatch})"));
-                Error::System { camera, operation, errno: Errno::EPIPE, detail }
-            }
-            other => other,
-        }
+    /// The sensor, and the pad that pictures leave.
+    pub(super) fn sensor(&self) -> Option<(&dyn Subdevice, u32)> {
+        Some((self.part(self.path.sensor())?, self.path.links.first()?.source.1))
+    }
+
+    /// The parts in the order of pictures.
+    pub(super) fn parts(&self) -> impl Iterator<Item = &dyn Subdevice> {
+        pipeline::steps(&self.path).into_iter().filter_map(|step| self.part(step.entity))
+    }
+
+    /// Where two ends of a link differ, which is why a stream is refused with `EPIPE`.
+    pub fn mismatch(&self) -> Option<Mismatch> {
+        let graph = graph(&*self.media, &self.name).ok()?;
+        let path = self.path.as_in(&graph);
+        let branches = branch::branches(&graph, &path);
+        pipeline::explain(&graph, &path, &branches, |entity| self.part(entity))
+    }
+
+    fn part(&self, entity: u32) -> Option<&dyn Subdevice> {
+        self.parts.get(&entity).map(|part| &**part)
     }
 }
 
-fn part(parts: &HashMap<u32, Box<dyn Subdevice>>, entity: u32) -> Option<&dyn Subdevice> {
-    parts.get(&entity).map(|part| &**part)
+fn graph(media: &dyn Media, name: &str) -> Result<Graph, PipelineError> {
+    media.topology().map(Graph::from).map_err(|errno| PipelineError::Refused {
+        pad: name.to_owned(),
+        operation: "MEDIA_IOC_G_TOPOLOGY",
+        errno,
+    })
+}
+
+fn unopened(camera: &str, file: &Path, errno: Errno) -> Error {
+    let camera = camera.to_owned();
+    match errno {
+        Errno::ENOENT | Errno::ENODEV | Errno::ENXIO => {
+            Error::NotFound { camera, reason: format!("there is no device at {}", file.display()) }
+        }
+        Errno::EACCES | Errno::EPERM => Error::Permission { path: file.to_owned() },
+        errno => Error::System { camera, operation: "open", errno, detail: format!(" ({})", file.display()) },
+    }
 }
 
 /// Whether a video node gives pictures: there are also those for statistics, parameters and embedded data.
@@ -155,13 +262,11 @@ fn explained(camera: &str, error: PipelineError) -> Error {
 
 #[cfg(test)]
 mod tests {
-    use super::super::listing;
+    use super::super::node::tests::board;
     use super::*;
-    use crate::camera::{Camera, StreamRequest};
     use crate::error::ErrorKind;
-    use crate::fake::{Call, FakeKernel, FakePart, Model, Times};
-    use crate::kernel::Interface;
-    use crate::v4l2::V4l2Camera;
+    use crate::fake::{FakeKernel, FakePart};
+    use crate::kernel::{Route, Topology};
 
     const MEDIA: &str = "/dev/media0";
 
@@ -169,119 +274,105 @@ mod tests {
         BusFormat { code: 0x300f, width, height: 48, field: 1, colorspace: 11 }
     }
 
-    fn wish() -> Wish<'static> {
-        Wish { sensor: "ov4689 *", allowed: &["rkisp1*"], format: format(64) }
+    fn wish(sensor: &str, allowed: &[&str]) -> Wish {
+        Wish { sensor: sensor.to_owned(), allowed: allowed.iter().map(|&name| name.to_owned()).collect() }
     }
 
-    fn board() -> (FakeKernel, tempfile::TempDir) {
-        board_with(include_str!("graphs/rkisp1.txt"))
+    fn rkisp1() -> Wish {
+        wish("ov4689 *", &["rkisp1*"])
     }
 
-    /// A board with this graph, whose files are numbered as its entities are.
-    fn board_with(graph: &str) -> (FakeKernel, tempfile::TempDir) {
-        let listed = listing::parse(graph).unwrap();
-        let mut topology = listed.topology().clone();
-        let kernel = FakeKernel::default();
-        let sysfs = tempfile::tempdir().unwrap();
-        for entity in &topology.entities {
-            let (kind, is_node) = (0x200, entity.function == VIDEO_NODE);
-            let name = format!("{}{}", if is_node { "video" } else { "v4l-subdev" }, entity.id);
-            let folder = sysfs.path().join(format!("dev/char/81:{}", entity.id));
-            std::fs::create_dir_all(&folder).unwrap();
-            std::fs::write(folder.join("uevent"), format!("MAJOR=81\nDEVNAME={name}\n")).unwrap();
-            topology.interfaces.push(Interface { entity: entity.id, kind, major: 81, minor: entity.id });
-            let file = format!("/dev/{name}");
-            if (entity.name.ends_with("path") || entity.name.contains("Capture")) && is_node {
-                kernel.plug(file, Model::raw());
-            } else if is_node {
-                let mut model = Model::raw();
-                model.identity.device_caps = bindings::V4L2_CAP_META_CAPTURE;
-                kernel.plug(file, model);
-            } else {
-                kernel.plug_part(file, FakePart::default());
-            }
-        }
-        kernel.plug_media(MEDIA, topology);
-        (kernel, sysfs)
-    }
-
-    fn set_up(kernel: &FakeKernel, sysfs: &Path, wish: &Wish<'_>) -> Result<Pipeline, Error> {
-        Pipeline::set_up(kernel, sysfs, Path::new(MEDIA), wish)
+    fn find(kernel: &FakeKernel, wish: &Wish) -> Result<Pipeline, Error> {
+        Pipeline::find(kernel, Path::new(MEDIA), wish)
     }
 
     #[test]
-    fn a_camera_of_several_parts_is_set_up_and_streams() {
-        let (kernel, sysfs) = board();
-        let pipeline = set_up(&kernel, sysfs.path(), &wish()).unwrap();
+    fn a_camera_of_several_parts_is_found_and_set_up() {
+        let kernel = board(include_str!("graphs/rkisp1.txt"));
+        let pipeline = find(&kernel, &rkisp1()).unwrap();
         assert_eq!(
-            pipeline.names(),
+            pipeline.names().unwrap(),
             ["ov4689 1-0036", "rkisp1_csi", "rkisp1_isp", "rkisp1_resizer_mainpath", "rkisp1_mainpath"]
         );
-        assert_eq!((pipeline.capture(), pipeline.format()), (Path::new("/dev/video12"), format(64)));
-        let mut camera = V4l2Camera::open_on(&kernel, pipeline.capture()).unwrap();
-        let mode = camera.modes().unwrap()[0];
-        camera.configure(&StreamRequest { mode, held: 1 }).unwrap();
-        camera.start().unwrap();
+        assert_eq!(pipeline.capture(), Path::new("/dev/video12"));
+        let resizer = kernel.subdevice(Path::new("/dev/v4l-subdev6")).unwrap();
+        assert_eq!(pipeline.outcome(format(64)).unwrap(), format(64));
+        assert!(resizer.format(0, 0).is_err(), "only tried");
+        assert_eq!(pipeline.set_up(format(64)).unwrap(), format(64));
+        assert_eq!(resizer.format(1, 0), Ok(format(64)));
     }
 
     #[test]
-    fn a_stream_that_is_refused_names_the_pads_that_differ() {
-        let (kernel, sysfs) = board();
-        let pipeline = set_up(&kernel, sysfs.path(), &wish()).unwrap();
-        let camera_file = pipeline.capture().to_owned();
-        let fake = kernel.plug(&camera_file, Model::raw());
-        fake.refuse(Call::StreamOn, Errno::EPIPE, Times::Always);
-        // Another program changes a part behind our back.
-        let resizer = kernel.subdevice(Path::new("/dev/v4l-subdev6")).unwrap();
-        resizer.set_format(0, 0, format(32)).unwrap();
-        let mut camera = V4l2Camera::open_on(&kernel, &camera_file).unwrap();
-        let mode = camera.modes().unwrap()[0];
-        camera.configure(&StreamRequest { mode, held: 1 }).unwrap();
-        let text = pipeline.explain(camera.start().unwrap_err()).to_string();
-        let told =
-            "\"rkisp1_isp\":2 gives 0x300f 64x48, and \"rkisp1_resizer_mainpath\":0 takes 0x300f 32x48";
-        assert!(text.contains("VIDIOC_STREAMON") && text.contains(told), "{text}");
+    fn a_camera_is_found_by_the_driver_of_its_media_device() {
+        let kernel = board(include_str!("graphs/rkisp1.txt"));
+        kernel.plug_media("/dev/media3", Topology::default());
+        let find = |driver: &str, sensor: &str| {
+            Pipeline::of_driver(&kernel, Path::new("/dev"), driver, &wish(sensor, &[]))
+        };
+        assert_eq!(find("fake", "ov4689 *").unwrap().capture(), Path::new("/dev/video12"));
+        let text = find("rkisp1", "*").unwrap_err().to_string();
+        assert!(text.contains("no media device of the driver rkisp1"), "{text}");
+        assert!(find("fake", "imx219 *").unwrap_err().to_string().contains("imx219 *"));
     }
 
     #[test]
     fn what_hangs_on_the_way_fits_or_is_switched_off() {
-        let (kernel, sysfs) = board_with(include_str!("graphs/vimc.txt"));
+        let kernel = board(include_str!("graphs/vimc.txt"));
         let links = || kernel.media(Path::new(MEDIA)).unwrap().topology().unwrap().links;
         let scaler_is_fed = || links().iter().any(|link| link.sink == (21, 0) && link.is_enabled());
-        let raw = Wish { sensor: "Sensor A", allowed: &[], format: format(64) };
-        let pipeline = set_up(&kernel, sysfs.path(), &raw).unwrap();
-        assert_eq!(pipeline.names(), ["Sensor A", "Raw Capture 0"]);
+        let pipeline = find(&kernel, &wish("Sensor A", &[])).unwrap();
+        pipeline.set_up(format(64)).unwrap();
+        assert_eq!(pipeline.names().unwrap(), ["Sensor A", "Raw Capture 0"]);
         // The debayer cannot be cut off from the sensor, and the scaler can be from the debayer.
         let debayer = kernel.subdevice(Path::new("/dev/v4l-subdev5")).unwrap();
         assert_eq!(debayer.format(0, 0), Ok(format(64)));
         assert!(!scaler_is_fed());
-        let allowed = &["Debayer A", "Scaler", "RGB/YUV Capture"];
-        let developed = Wish { allowed, format: BusFormat { height: 24, ..format(32) }, ..raw };
-        let pipeline = set_up(&kernel, sysfs.path(), &developed).unwrap();
+        let pipeline = find(&kernel, &wish("Sensor A", &["Debayer A", "Scaler", "RGB/YUV Capture"])).unwrap();
+        pipeline.set_up(BusFormat { height: 24, ..format(32) }).unwrap();
         assert_eq!(pipeline.capture(), Path::new("/dev/video24"));
         assert!(scaler_is_fed());
         // The node at the end of the branch takes what the sensor gives.
         assert_eq!(kernel.video(Path::new("/dev/video11")).unwrap().format().unwrap().width, 32);
+        // Two sensors lead to that node: the one whose links are on is meant.
+        let of_node = |sensor: &str| {
+            let pipeline = Pipeline::to_node(&kernel, Path::new("/dev/video24"), &wish(sensor, &[])).unwrap();
+            pipeline.names().unwrap()[0].clone()
+        };
+        assert_eq!((of_node("*"), of_node("Sensor B")), ("Sensor A".to_owned(), "Sensor B".to_owned()));
+        let debayer_b =
+            Pipeline::to_node(&kernel, Path::new("/dev/video24"), &wish("Sensor B", &[])).unwrap();
+        debayer_b.set_up(format(64)).unwrap();
+        assert_eq!(of_node("*"), "Sensor B");
+    }
+
+    #[test]
+    fn pictures_are_routed_through_a_crossbar() {
+        let kernel = board(include_str!("graphs/imx8-isi.txt"));
+        let route = |sink, source| Route { sink: (sink, 0), source: (source, 0), flags: 1 };
+        let crossbar = FakePart::default().with_routes(&[route(1, 3), route(0, 4)]);
+        kernel.plug_part("/dev/v4l-subdev1", crossbar.clone());
+        let pipeline = find(&kernel, &wish("imx219 *", &[])).unwrap();
+        assert_eq!(
+            pipeline.names().unwrap()[1..4],
+            ["csis-32e40000.csi", "crossbar", "mxc_isi.0"],
+            "its pads 0 and 3 are on the way"
+        );
+        pipeline.set_up(format(64)).unwrap();
+        assert_eq!(crossbar.routes(), Ok(vec![route(0, 3)]));
     }
 
     #[test]
     fn what_is_not_there_is_named() {
-        let (kernel, sysfs) = board();
-        let error = set_up(&kernel, sysfs.path(), &Wish { sensor: "imx477 *", ..wish() }).unwrap_err();
+        let kernel = board(include_str!("graphs/rkisp1.txt"));
+        let error = find(&kernel, &wish("imx477 *", &[])).unwrap_err();
         assert_eq!(error.kind(), ErrorKind::NotFound);
         assert!(error.to_string().contains("ov4689 1-0036"), "{error}");
-        let nowhere = Wish { allowed: &["rkisp1_csi", "rkisp1_isp"], ..wish() };
-        assert_eq!(set_up(&kernel, sysfs.path(), &nowhere).unwrap_err().kind(), ErrorKind::NotFound);
-        let empty = FakeKernel::default();
-        assert_eq!(set_up(&empty, sysfs.path(), &wish()).unwrap_err().kind(), ErrorKind::NotFound);
-    }
-
-    #[test]
-    fn a_part_with_another_format_is_told_with_its_pads() {
-        let (kernel, sysfs) = board();
-        kernel.plug_part("/dev/v4l-subdev1", FakePart::with_fixed(0, format(32)));
-        let error = set_up(&kernel, sysfs.path(), &wish()).unwrap_err();
-        assert_eq!(error.kind(), ErrorKind::Unsupported);
-        assert!(error.to_string().contains("\"rkisp1_isp\":0 takes 0x300f 32x48"), "{error}");
+        let nowhere = wish("*", &["rkisp1_csi", "rkisp1_isp"]);
+        assert_eq!(find(&kernel, &nowhere).unwrap_err().kind(), ErrorKind::NotFound);
+        assert_eq!(find(&FakeKernel::default(), &rkisp1()).unwrap_err().kind(), ErrorKind::NotFound);
+        let alone = FakeKernel::default();
+        alone.plug("/dev/video12", crate::fake::Model::raw());
+        let error = Pipeline::to_node(&alone, Path::new("/dev/video12"), &rkisp1()).unwrap_err();
+        assert_eq!(error.kind(), ErrorKind::NotFound);
     }
 }

@@ -9,6 +9,8 @@ use super::{code, ioctls};
 
 /// The format that the hardware uses, not one that is only tried (`V4L2_SUBDEV_FORMAT_ACTIVE`).
 pub(crate) const ACTIVE: u32 = 1;
+/// One that is only tried (`V4L2_SUBDEV_FORMAT_TRY`).
+pub(crate) const TRY: u32 = 0;
 
 /// `struct v4l2_subdev_capability`.
 #[repr(C)]

@@ -21,6 +21,8 @@ mod stream;
 use std::path::Path;
 use std::time::Duration;
 
+use nix::errno::Errno;
+
 use crate::camera::{Camera, CameraInfo, Crop, Dequeued, Mode, Sensor, StreamConfig, StreamRequest, Watch};
 use crate::control::{Control, MenuItem};
 use crate::error::Error;
@@ -28,6 +30,7 @@ use crate::frame::SlotPool;
 use crate::kernel::{
     ControlRefusal, Format, Fraction, Kernel, Linux, Media, Memory, PlaneFormat, Rectangle, Video,
 };
+use crate::media::Wish;
 use crate::memory::{self, Source};
 use layout::Layout;
 pub use metadata::{Metadata, MetadataNode, Pairing};
@@ -137,7 +140,15 @@ impl V4l2Camera {
     /// # Errors
     /// As [`V4l2Camera::open`].
     pub fn open_on(kernel: &dyn Kernel, path: &Path) -> Result<Self, Error> {
-        let (node, identity) = node::open(kernel, path)?;
+        Self::open_wished(kernel, path, &Wish::default())
+    }
+
+    /// [`V4l2Camera::open_on`] for a camera whose pipeline has more than one sensor or way.
+    ///
+    /// # Errors
+    /// As [`V4l2Camera::open`]; [`Error::NotFound`] when no such sensor leads to it.
+    pub fn open_wished(kernel: &dyn Kernel, path: &Path, wish: &Wish) -> Result<Self, Error> {
+        let (node, identity) = node::open(kernel, path, wish)?;
         let camera = path.display().to_string();
         let fourccs =
             modes::fourccs(&*node).map_err(|fault| policy::error(&camera, fault.operation, fault.errno))?;
@@ -191,10 +202,10 @@ impl V4l2Camera {
         let culprit =
             refusal.index.and_then(|index| ids.get(index)).or(ids.first().filter(|_| ids.len() == 1));
         match (refusal.errno, culprit) {
-            (nix::errno::Errno::EINVAL | nix::errno::Errno::ENOTTY, Some(id)) => {
+            (Errno::EINVAL | Errno::ENOTTY, Some(id)) => {
                 self.unsupported(format!("it has no control {id:#010x}"))
             }
-            (nix::errno::Errno::ERANGE, Some(id)) => {
+            (Errno::ERANGE, Some(id)) => {
                 self.unsupported(format!("control {id:#010x} cannot have this value"))
             }
             (errno, _) => self.failed(operation, errno),
@@ -209,7 +220,13 @@ impl V4l2Camera {
         if fault.may_be_leaving() && self.is_leaving() {
             return Error::Gone { camera: self.name() };
         }
-        policy::error(&self.name(), fault.operation, fault.errno)
+        let mut error = policy::error(&self.name(), fault.operation, fault.errno);
+        if let Error::System { errno: Errno::EPIPE, detail, .. } = &mut error
+            && let Some(reason) = self.node.reason()
+        {
+            *detail = format!("{detail} ({reason})");
+        }
+        error
     }
 
     /// Whether the device goes away now: one that was unplugged answers nothing for a moment, until the kernel has
@@ -219,7 +236,7 @@ impl V4l2Camera {
         const PAUSE: Duration = Duration::from_millis(20);
         let end = self.node.now().saturating_add(MOMENT);
         loop {
-            if self.node.identity().is_err_and(|errno| errno == nix::errno::Errno::ENODEV) {
+            if self.node.identity().is_err_and(|errno| errno == Errno::ENODEV) {
                 return true;
             }
             if self.node.now() >= end {
@@ -229,7 +246,7 @@ impl V4l2Camera {
         }
     }
 
-    fn failed(&self, operation: Operation, errno: nix::errno::Errno) -> Error {
+    fn failed(&self, operation: Operation, errno: Errno) -> Error {
         self.error(Fault { operation, errno })
     }
 

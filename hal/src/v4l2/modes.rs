@@ -144,7 +144,7 @@ fn expand(entry: &SizeEntry) -> Vec<(u32, u32)> {
 }
 
 /// The largest size of a range and its halves, each on the range's steps.
-fn halves(range: &SizeRange) -> Vec<(u32, u32)> {
+pub(crate) fn halves(range: &SizeRange) -> Vec<(u32, u32)> {
     let sizes = (0..HALVES).map(|half| {
         let width = on_step(range.min.0, range.max.0, range.step.0, half)?;
         let height = on_step(range.min.1, range.max.1, range.step.1, half)?;

@@ -8,16 +8,21 @@ use v4l2r::bindings;
 use super::policy::{self, Operation};
 use crate::error::Error;
 use crate::kernel::{Identity, Kernel, Video};
+use crate::media::{self, Wish};
 
-/// Opens a device file; refuses what is no streaming capture device.
-pub(super) fn open(kernel: &dyn Kernel, path: &Path) -> Result<(Box<dyn Video>, Identity), Error> {
+/// Opens a device file, with its pipeline where it has one; refuses what is no streaming capture device.
+pub(super) fn open(
+    kernel: &dyn Kernel,
+    path: &Path,
+    wish: &Wish,
+) -> Result<(Box<dyn Video>, Identity), Error> {
     let (mut node, identity) = identify(kernel, path)?;
     match capture_queue(identity.capabilities, identity.device_caps) {
         Ok(Planarity::Single) => {}
         Ok(Planarity::Multi) => node.use_planar_queue(),
         Err(reason) => return Err(unsupported(path, reason)),
     }
-    Ok((node, identity))
+    Ok((media::with_pipeline(kernel, path, node, &identity, wish)?, identity))
 }
 
 /// How soon it is tried again to open a device.
@@ -125,7 +130,7 @@ mod tests {
 
     #[test]
     fn files_that_are_no_cameras_are_refused_before_they_are_opened() {
-        let kind = |path: &str| open(&Linux, Path::new(path)).unwrap_err().kind();
+        let kind = |path: &str| open(&Linux, Path::new(path), &Wish::default()).unwrap_err().kind();
         assert_eq!(kind("/dev/null"), ErrorKind::Unsupported);
         assert_eq!(kind("/"), ErrorKind::Unsupported);
         assert_eq!(kind("/dev/no-such-camera"), ErrorKind::NotFound);

@@ -130,7 +130,6 @@ fn smallest_of(camera: &dyn Camera, name: &str) -> Mode {
 
 fn configured(camera: &mut dyn Camera, held: u32) -> StreamConfig {
     let mode = smallest(camera);
-    pipeline::set_up_for(&mode);
     camera.configure(&StreamRequest { mode, held }).unwrap()
 }
 
@@ -189,7 +188,6 @@ fn every_format_streams() {
     let modes = camera.modes().unwrap();
     let mut seen = HashSet::new();
     for mode in modes.iter().rev().filter(|mode| seen.insert(mode.format)) {
-        pipeline::set_up_for(mode);
         let config = camera.configure(&StreamRequest { mode: *mode, held: 1 }).unwrap();
         assert_eq!((config.format, config.width, config.height), (mode.format, mode.width, mode.height));
         assert!(config.held >= 1 && config.slots > config.held, "{config:?}");

@@ -4,7 +4,6 @@ use std::process::Command;
 
 use latent_hal::kernel::{BusFormat, Kernel, Linux};
 use latent_hal::media::{Pipeline, Wish};
-use latent_hal::{CfaPattern, RawFormat};
 
 use super::*;
 
@@ -22,41 +21,8 @@ fn vimc() -> Option<PathBuf> {
     media
 }
 
-/// The format on the bus of raw samples: `MEDIA_BUS_FMT_S....`.
-fn bus_code(format: RawFormat) -> u32 {
-    match (format.bits, format.pattern) {
-        (8, CfaPattern::Bggr) => 0x3001,
-        (8, CfaPattern::Gbrg) => 0x3013,
-        (8, CfaPattern::Grbg) => 0x3002,
-        (8, CfaPattern::Rggb) => 0x3014,
-        (10, CfaPattern::Bggr) => 0x3007,
-        (10, CfaPattern::Gbrg) => 0x300e,
-        (10, CfaPattern::Grbg) => 0x300a,
-        (10, CfaPattern::Rggb) => 0x300f,
-        (12, CfaPattern::Bggr) => 0x3008,
-        (12, CfaPattern::Gbrg) => 0x3010,
-        (12, CfaPattern::Grbg) => 0x3011,
-        (12, CfaPattern::Rggb) => 0x3012,
-        other => panic!("no format on the bus for {other:?}"),
-    }
-}
-
 fn bus_format(code: u32, width: u32, height: u32) -> BusFormat {
     BusFormat { code, width, height, field: 1, colorspace: 8 }
-}
-
-fn set_up(media: &Path, allowed: &[&str], format: BusFormat) -> Pipeline {
-    let wish = Wish { sensor: "Sensor A", allowed, format };
-    Pipeline::set_up(&Linux, Path::new(discovery::SYSFS), media, &wish).unwrap()
-}
-
-/// Sets the parts of the camera under test up for a mode, where it has parts.
-pub(super) fn set_up_for(mode: &Mode) {
-    if let Some(media) = media() {
-        let format = bus_format(bus_code(mode.format.raw().unwrap()), mode.width, mode.height);
-        let pipeline = set_up(&media, &[], format);
-        assert_eq!(Some(pipeline.capture().as_os_str()), std::env::var_os("LATENT_TEST_VIDEO").as_deref());
-    }
 }
 
 #[test]
@@ -64,10 +30,12 @@ fn a_way_through_several_parts_ends_in_pictures() {
     let Some(device) = device() else { return };
     let Some(media) = vimc() else { return };
     let way = ["Debayer A", "Scaler", "RGB/YUV Capture"];
-    let pipeline = set_up(&media, &way, bus_format(0x3014, 640, 480));
-    assert_eq!(pipeline.names(), ["Sensor A", "Debayer A", "Scaler", "RGB/YUV Capture"]);
+    let wish = Wish { sensor: "Sensor A".to_owned(), allowed: way.map(str::to_owned).to_vec() };
+    let pipeline = Pipeline::find(&Linux, &media, &wish).unwrap();
+    assert_eq!(pipeline.names().unwrap(), ["Sensor A", "Debayer A", "Scaler", "RGB/YUV Capture"]);
     // The debayer makes RGB of it, which is no format of ours: another program streams it.
-    let (width, height) = (pipeline.format().width, pipeline.format().height);
+    let given = pipeline.set_up(bus_format(0x3014, 640, 480)).unwrap();
+    let (width, height) = (given.width, given.height);
     assert_eq!((width, height), (640, 480));
     let picture = std::env::temp_dir().join("latent-rgb");
     let node = pipeline.capture().display().to_string();
@@ -102,17 +70,34 @@ fn a_part_that_another_program_changed_is_named_when_the_stream_is_refused() {
     let Some(media) = vimc() else { return };
     let mut camera = device.open();
     let mode = smallest(&camera);
-    let format = bus_format(bus_code(mode.format.raw().unwrap()), mode.width, mode.height);
-    let pipeline = set_up(&media, &[], format);
+    camera.configure(&StreamRequest { mode, held: 1 }).unwrap();
     let graph = latent_hal::media::Graph::from(Linux.media(&media).unwrap().topology().unwrap());
     let debayer = graph.named("Debayer A").unwrap().id;
-    let file = discovery::device_file(Path::new(discovery::SYSFS), graph.device(debayer).unwrap()).unwrap();
-    Linux.subdevice(&file).unwrap().set_format(0, 0, BusFormat { width: 64, height: 64, ..format }).unwrap();
-    camera.configure(&StreamRequest { mode, held: 1 }).unwrap();
-    let text = pipeline.explain(camera.start().unwrap_err()).to_string();
+    let file = Linux.file(graph.device(debayer).unwrap()).unwrap();
+    let part = Linux.subdevice(&file).unwrap();
+    part.set_format(0, 0, BusFormat { width: 64, height: 64, ..part.format(0, 0).unwrap() }).unwrap();
+    let text = camera.start().unwrap_err().to_string();
     println!("{text}");
     assert!(text.contains("\"Sensor A\":0 gives") && text.contains("\"Debayer A\":0 takes"), "{text}");
     configured(&mut camera, 1);
     camera.start().unwrap();
     frame(&mut camera);
+}
+
+#[test]
+fn controls_of_the_sensor_are_the_cameras_and_change_its_picture() {
+    const BRIGHTNESS: u32 = 0x0098_0900;
+    let Some(device) = device() else { return };
+    let Some(_media) = vimc() else { return };
+    let (mut camera, _) = started(&device, 1);
+    let control = camera.controls().unwrap().into_iter().find(|control| control.id == BRIGHTNESS).unwrap();
+    let mean = |camera: &mut V4l2Camera, value: i64| {
+        assert_eq!(camera.set_controls(&[(BRIGHTNESS, value)]).unwrap(), [value]);
+        // Frames that were made before are still in their buffers.
+        let bytes = (0..12).map(|_| bytes_of_next(camera)).last().unwrap();
+        bytes.iter().map(|byte| u64::from(*byte)).sum::<u64>() / bytes.len() as u64
+    };
+    let (dark, bright) = (mean(&mut camera, control.min), mean(&mut camera, control.max));
+    assert!(dark + 10 < bright, "{dark}, then {bright}");
+    camera.set_controls(&[(BRIGHTNESS, control.default)]).unwrap();
 }

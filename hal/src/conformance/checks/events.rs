@@ -112,17 +112,22 @@ fn changeable(node: &dyn Video) -> Result<Control, Stop> {
     found.ok_or_else(|| Stop::NotSupported("the device has no control that can be changed".to_owned()))
 }
 
+/// Asks for the changes of a control; not every device tells them.
+fn ask_for_changes(node: &dyn Video, control: &Control) -> Checked {
+    match node.subscribe(raw::V4L2_EVENT_CTRL, control.id) {
+        Err(Errno::EINVAL | Errno::ENOTTY) => {
+            Err(Stop::NotSupported("VIDIOC_SUBSCRIBE_EVENT has no control events".to_owned()))
+        }
+        asked => works("VIDIOC_SUBSCRIBE_EVENT", asked),
+    }
+}
+
 /// Two files of the node, one of which asked for the changes of a control; the other one changes it.
 fn changed(bench: &Bench<'_>, ask: bool) -> Result<(Box<dyn Video>, Control), Stop> {
     let (asking, other) = (bench.node()?, bench.node()?);
     let control = changeable(&*other)?;
     if ask {
-        match asking.subscribe(raw::V4L2_EVENT_CTRL, control.id) {
-            Err(Errno::EINVAL | Errno::ENOTTY) => {
-                return Err(Stop::NotSupported("VIDIOC_SUBSCRIBE_EVENT has no control events".to_owned()));
-            }
-            asked => works("VIDIOC_SUBSCRIBE_EVENT", asked)?,
-        }
+        ask_for_changes(&*asking, &control)?;
     }
     let mut before = [(control.id, 0)];
     other.controls(&mut before).map_err(|refusal| Stop::fail(format!("{refusal:?}")))?;
@@ -154,7 +159,7 @@ fn poll_drained(bench: &mut Bench<'_>) -> Checked {
     bench.small_format(&*node)?;
     // Polling a node without buffers would start its read() emulation.
     works("VIDIOC_REQBUFS", node.request(2, Memory::Driver, false))?;
-    works("VIDIOC_SUBSCRIBE_EVENT", node.subscribe(raw::V4L2_EVENT_CTRL, control.id))?;
+    ask_for_changes(&*node, &control)?;
     let other = bench.node()?;
     for value in [control.min, control.max, control.default] {
         let _ = other.set_controls(&mut [(control.id, value)]);

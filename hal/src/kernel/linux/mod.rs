@@ -1,5 +1,6 @@
 //! The real kernel.
 
+mod controls;
 mod media;
 mod queue;
 mod subdevice;
@@ -7,7 +8,7 @@ mod video;
 
 use std::fs::{File, OpenOptions};
 use std::os::unix::fs::{FileTypeExt, MetadataExt, OpenOptionsExt};
-use std::path::Path;
+use std::path::{Path, PathBuf};
 use std::time::Duration;
 
 use nix::errno::Errno;
@@ -35,11 +36,10 @@ impl Kernel for Linux {
     }
 
     fn media_of(&self, video: &Path) -> nix::Result<Box<dyn Media>> {
-        let number = std::fs::metadata(video).map_err(|error| errno(&error))?.rdev();
-        let (major, minor) = (nix::sys::stat::major(number), nix::sys::stat::minor(number));
+        let number = self.number(video)?;
         let has_it = |media: &dyn Media| {
             let interfaces = media.topology().map(|topology| topology.interfaces).unwrap_or_default();
-            interfaces.iter().any(|found| (u64::from(found.major), u64::from(found.minor)) == (major, minor))
+            interfaces.iter().any(|found| (found.major, found.minor) == number)
         };
         let candidates = discovery::media_of(Path::new(discovery::SYSFS), video);
         let mut opened = candidates.iter().filter_map(|file| self.media(file).ok());
@@ -49,6 +49,17 @@ impl Kernel for Linux {
     fn subdevice(&self, path: &Path) -> nix::Result<Box<dyn Subdevice>> {
         check_kind(path)?;
         Ok(Box::new(subdevice::Node::new(open(path)?)))
+    }
+
+    fn number(&self, path: &Path) -> nix::Result<(u32, u32)> {
+        let number = std::fs::metadata(path).map_err(|error| errno(&error))?.rdev();
+        let (major, minor) = (nix::sys::stat::major(number), nix::sys::stat::minor(number));
+        let narrow = |part: u64| u32::try_from(part).map_err(|_| Errno::EOVERFLOW);
+        Ok((narrow(major)?, narrow(minor)?))
+    }
+
+    fn file(&self, number: (u32, u32)) -> Option<PathBuf> {
+        discovery::device_file(Path::new(discovery::SYSFS), number)
     }
 
     fn sleep(&self, time: Duration) {

@@ -10,6 +10,7 @@ use v4l2r::bindings::{
     self, v4l2_buffer, v4l2_event, v4l2_exportbuffer, v4l2_remove_buffers, v4l2_requestbuffers,
 };
 
+use super::controls;
 use super::video::Node;
 use crate::kernel::{ControlRefusal, Event, Fill, Filled, Grant, Import, MOST_PLANES, Memory, Queue, Ready};
 use crate::memory::Mapping;
@@ -109,7 +110,7 @@ impl Queue for Node {
         request: BorrowedFd<'_>,
         values: &mut [(u32, i64)],
     ) -> Result<(), ControlRefusal> {
-        self.control_call(raw::ControlCall::SetIn(request), values)
+        controls::call(&self.file, raw::ControlCall::SetIn(request), values)
     }
 
     fn contents(&self, index: u32, bytes: usize) -> nix::Result<Vec<u8>> {

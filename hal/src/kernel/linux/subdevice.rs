@@ -7,7 +7,7 @@ use v4l2r::bindings::{v4l2_fract, v4l2_rect};
 
 use super::video::{fraction, rectangle};
 use crate::kernel::{BusFormat, BusSize, Fraction, Rectangle, Route, Subdevice};
-use crate::uapi::subdevice::{self as raw, ACTIVE};
+use crate::uapi::subdevice::{self as raw, ACTIVE, TRY};
 
 /// `V4L2_SUBDEV_CAP_STREAMS`.
 const CAPABILITY_STREAMS: u32 = 2;
@@ -16,12 +16,20 @@ const CLIENT_STREAMS: u64 = 1;
 
 #[derive(Debug)]
 pub(super) struct Node {
-    file: File,
+    pub(super) file: File,
 }
 
 impl Node {
     pub(super) fn new(file: File) -> Self {
         Self { file }
+    }
+
+    fn set(&self, which: u32, pad: u32, stream: u32, wanted: BusFormat) -> nix::Result<BusFormat> {
+        let BusFormat { code, width, height, field, colorspace } = wanted;
+        let asked = raw::BusFormat { code, width, height, field, colorspace, ..Default::default() };
+        let mut format = raw::Format { which, pad, stream, format: asked, ..Default::default() };
+        raw::set_format(self.file.as_fd(), &mut format)?;
+        Ok(bus_format(&format.format))
     }
 }
 
@@ -64,11 +72,11 @@ impl Subdevice for Node {
     }
 
     fn set_format(&self, pad: u32, stream: u32, wanted: BusFormat) -> nix::Result<BusFormat> {
-        let BusFormat { code, width, height, field, colorspace } = wanted;
-        let asked = raw::BusFormat { code, width, height, field, colorspace, ..Default::default() };
-        let mut format = raw::Format { which: ACTIVE, pad, stream, format: asked, ..Default::default() };
-        raw::set_format(self.file.as_fd(), &mut format)?;
-        Ok(bus_format(&format.format))
+        self.set(ACTIVE, pad, stream, wanted)
+    }
+
+    fn try_format(&self, pad: u32, stream: u32, wanted: BusFormat) -> nix::Result<BusFormat> {
+        self.set(TRY, pad, stream, wanted)
     }
 
     fn interval(&self, pad: u32) -> nix::Result<Fraction> {

@@ -6,12 +6,12 @@ use std::os::fd::AsFd;
 use v4l2r::bindings::{
     self, v4l2_capability, v4l2_captureparm, v4l2_event_subscription, v4l2_fmtdesc, v4l2_format, v4l2_fract,
     v4l2_frmivalenum, v4l2_frmsizeenum, v4l2_meta_format, v4l2_pix_format, v4l2_pix_format_mplane,
-    v4l2_plane_pix_format, v4l2_query_ext_ctrl, v4l2_querymenu, v4l2_rect, v4l2_selection, v4l2_streamparm,
+    v4l2_plane_pix_format, v4l2_rect, v4l2_selection, v4l2_streamparm,
 };
 
 use crate::kernel::{
-    Control, ControlKind, ControlRefusal, Format, FormatEntry, Fraction, Identity, IntervalEntry, MenuItem,
-    PlaneFormat, Rectangle, SizeEntry, SizeRange, Video,
+    Format, FormatEntry, Fraction, Identity, IntervalEntry, PlaneFormat, Rectangle, SizeEntry, SizeRange,
+    Video,
 };
 use crate::uapi::{text, video as raw};
 
@@ -56,25 +56,6 @@ impl Node {
             return Format { fourcc, planes: vec![PlaneFormat { stride: 0, size }], ..Format::default() };
         }
         read_format(format, self.planar())
-    }
-
-    /// Whether a control has values of 64 bits; what cannot be asked has not.
-    fn is_wide(&self, id: u32) -> bool {
-        let mut query = v4l2_query_ext_ctrl { id, ..Default::default() };
-        raw::query_control(self.file.as_fd(), &mut query).is_ok()
-            && query.type_ == bindings::v4l2_ctrl_type_V4L2_CTRL_TYPE_INTEGER64
-    }
-
-    pub(super) fn control_call(
-        &self,
-        call: raw::ControlCall<'_>,
-        values: &mut [(u32, i64)],
-    ) -> Result<(), ControlRefusal> {
-        let count = values.len();
-        raw::control_values(self.file.as_fd(), call, values, |id| self.is_wide(id)).map_err(|refusal| {
-            let index = usize::try_from(refusal.index).ok().filter(|index| *index < count);
-            ControlRefusal { errno: refusal.errno, index }
-        })
     }
 }
 
@@ -170,30 +151,6 @@ impl Video for Node {
         Ok(Some(fraction(raw::capture_parameters(&asked).timeperframe)))
     }
 
-    fn control_after(&self, id: u32) -> nix::Result<Control> {
-        let mut found =
-            v4l2_query_ext_ctrl { id: id | bindings::V4L2_CTRL_FLAG_NEXT_CTRL, ..Default::default() };
-        raw::query_control(self.file.as_fd(), &mut found)?;
-        Ok(control(&found))
-    }
-
-    fn menu_item(&self, control: &Control, index: u32) -> nix::Result<MenuItem> {
-        let mut item = v4l2_querymenu { id: control.id, index, ..Default::default() };
-        raw::query_menu(self.file.as_fd(), &mut item)?;
-        Ok(match control.kind {
-            ControlKind::IntegerMenu => MenuItem::Value(raw::menu_value(&item)),
-            _ => MenuItem::Name(text(&raw::menu_name(&item))),
-        })
-    }
-
-    fn controls(&self, values: &mut [(u32, i64)]) -> Result<(), ControlRefusal> {
-        self.control_call(raw::ControlCall::Get, values)
-    }
-
-    fn set_controls(&self, values: &mut [(u32, i64)]) -> Result<(), ControlRefusal> {
-        self.control_call(raw::ControlCall::Set, values)
-    }
-
     // The single-planar type selects on multi-planar queues as well, and is the only one that old kernels take.
     fn selection(&self, target: u32) -> nix::Result<Rectangle> {
         let type_ = bindings::v4l2_buf_type_V4L2_BUF_TYPE_VIDEO_CAPTURE;
@@ -234,29 +191,6 @@ pub(super) fn fraction(raw: v4l2_fract) -> Fraction {
 
 pub(super) fn rectangle(raw: v4l2_rect) -> Rectangle {
     Rectangle { left: raw.left, top: raw.top, width: raw.width, height: raw.height }
-}
-
-fn control(raw: &v4l2_query_ext_ctrl) -> Control {
-    let kind = match raw.type_ {
-        bindings::v4l2_ctrl_type_V4L2_CTRL_TYPE_INTEGER => ControlKind::Integer,
-        bindings::v4l2_ctrl_type_V4L2_CTRL_TYPE_INTEGER64 => ControlKind::Integer64,
-        bindings::v4l2_ctrl_type_V4L2_CTRL_TYPE_BOOLEAN => ControlKind::Boolean,
-        bindings::v4l2_ctrl_type_V4L2_CTRL_TYPE_MENU => ControlKind::Menu,
-        bindings::v4l2_ctrl_type_V4L2_CTRL_TYPE_INTEGER_MENU => ControlKind::IntegerMenu,
-        bindings::v4l2_ctrl_type_V4L2_CTRL_TYPE_BITMASK => ControlKind::Bitmask,
-        bindings::v4l2_ctrl_type_V4L2_CTRL_TYPE_BUTTON => ControlKind::Button,
-        _ => ControlKind::Compound,
-    };
-    Control {
-        id: raw.id,
-        name: text(&raw.name.map(|letter| letter.to_ne_bytes()[0])),
-        kind,
-        min: raw.minimum,
-        max: raw.maximum,
-        step: raw.step,
-        default: raw.default_value,
-        flags: raw.flags,
-    }
 }
 
 fn wanted_format(wanted: &Format, queue: u32, planar: bool) -> v4l2_format {
