@@ -111,7 +111,7 @@ pub(crate) struct ConformanceArgs {
     /// Only these checks, and those that they rest on: an id, a part from its front, or a pattern with *
     #[arg(long, value_name = "PATTERN")]
     pub(crate) filter: Vec<String>,
-    /// The board's file, with the failures that are expected there
+    /// The board's file: what its camera shows, and the failures that are expected there
     #[arg(long, value_name = "FILE")]
     pub(crate) board: Option<PathBuf>,
     /// Write the report in every format into this folder
