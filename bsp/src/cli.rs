@@ -195,7 +195,7 @@ pub(crate) enum DemosaicArg {
 
 #[derive(Debug, Args)]
 pub(crate) struct DevelopArgs {
-    /// The raw file; what a sidecar FILE.toml says need not be said here
+    /// The raw file: a DNG, or bare samples; what a sidecar FILE.toml says need not be said here
     #[arg(value_name = "FILE")]
     pub(crate) file: PathBuf,
     /// Samples in a row
@@ -222,7 +222,7 @@ pub(crate) struct DevelopArgs {
     /// Sample value of saturation [default: the largest that the bits allow]
     #[arg(long, value_name = "N")]
     pub(crate) white: Option<u16>,
-    /// White balance gains for red, green and blue, as in 2.1,1,1.6 [default: from the picture itself]
+    /// White balance gains for red, green and blue, as in 2.1,1,1.6 [default: those of the DNG, else from the picture itself]
     #[arg(long, value_name = "R,G,B", value_parser = gains)]
     pub(crate) gains: Option<[f32; 3]>,
     /// Demosaic tier
