@@ -238,8 +238,11 @@ impl Video for PipelineNode {
         sensor.interval_entry(pad, code, (width, height), index).map(IntervalEntry::Discrete)
     }
 
+    /// That of the node; where the parts cannot give it, since nobody has set them up for it, the nearest that they can.
     fn format(&self) -> nix::Result<Format> {
-        self.node.format()
+        let now = self.node.format()?;
+        let is_given = self.ways.is_empty() || self.ways.iter().any(|way| way.format.fourcc == now.fourcc);
+        if is_given { Ok(now) } else { self.try_format(&now) }
     }
 
     fn try_format(&self, wanted: &Format) -> nix::Result<Format> {
