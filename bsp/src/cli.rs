@@ -1,5 +1,6 @@
 //! The command line: verbs and their arguments.
 
+use std::ffi::OsString;
 use std::path::PathBuf;
 
 use clap::{Args, Parser, Subcommand, ValueEnum};
@@ -111,7 +112,7 @@ pub(crate) struct ConformanceArgs {
     /// Only these checks, and those that they rest on: an id, a part from its front, or a pattern with *
     #[arg(long, value_name = "PATTERN")]
     pub(crate) filter: Vec<String>,
-    /// The board's file, with the failures that are expected there
+    /// The board's file: what its camera shows, and the failures that are expected there
     #[arg(long, value_name = "FILE")]
     pub(crate) board: Option<PathBuf>,
     /// Write the report in every format into this folder
@@ -248,6 +249,11 @@ impl Verb {
             Self::Jobs { verb: JobsVerb::Run(args) } => args.place.json,
         }
     }
+}
+
+/// Whether a command line asks for JSON, be it understood or not.
+pub(crate) fn wants_json(args: impl Iterator<Item = OsString>) -> bool {
+    args.take_while(|arg| arg != "--").any(|arg| arg == "--json")
 }
 
 fn pattern(text: &str) -> Result<CfaPattern, String> {

@@ -70,7 +70,7 @@ impl PipelineNode {
     fn new(node: Box<dyn Video>, pipeline: Pipeline) -> Self {
         let ways = sensor_formats(&pipeline)
             .into_iter()
-            .filter_map(|sensor| Some((sensor, pipeline.outcome(sensor).ok()?)))
+            .filter_map(|sensor| Some((sensor, pipeline.outcome(sensor).ok()??)))
             .flat_map(|(sensor, given)| {
                 let size = (given.width, given.height);
                 let formats = list(|index| node.format_on_bus(given.code, index));
@@ -292,6 +292,10 @@ impl Video for PipelineNode {
 
     fn set_priority(&self, priority: u32) -> nix::Result<()> {
         self.node.set_priority(priority)
+    }
+
+    fn label(&self) -> Option<String> {
+        self.pipeline.node_name()
     }
 
     fn reason(&self) -> Option<String> {

@@ -161,7 +161,7 @@ impl Pipeline {
                 })?;
             }
         }
-        let given = pipeline::propagate(&graph, &path, format, Mood::Set, |entity| self.part(entity))?;
+        let pads = pipeline::propagate(&graph, &path, format, Mood::Set, |entity| self.part(entity))?;
         for link in &branches.fixed {
             let Some(source) = self.part(link.source.0) else { continue };
             if let Some(sink) = self.part(link.sink.0) {
@@ -172,16 +172,31 @@ impl Pipeline {
                 branch::settle_node(given, &**node);
             }
         }
-        Ok(given)
+        Ok(pads.last().map_or(format, |pad| pad.1))
     }
 
-    /// What would come out of the last part; nothing is changed.
+    /// What would come out of the last part; `None` when what hangs on the way for good takes no such pictures, so that they
+    /// cannot stream. Nothing is changed.
     ///
     /// # Errors
     /// As [`pipeline::propagate`].
-    pub fn outcome(&self, format: BusFormat) -> Result<BusFormat, PipelineError> {
+    pub fn outcome(&self, format: BusFormat) -> Result<Option<BusFormat>, PipelineError> {
         let graph = graph(&*self.media, &self.name)?;
-        pipeline::propagate(&graph, &self.path, format, Mood::Try, |entity| self.part(entity))
+        let pads = pipeline::propagate(&graph, &self.path, format, Mood::Try, |entity| self.part(entity))?;
+        let branches = branch::branches(&graph, &self.path.as_in(&graph));
+        for (pad, given) in &pads {
+            for link in branches.fixed.iter().filter(|link| link.source == *pad) {
+                let taken = match (self.part(link.sink.0), self.others.get(&link.sink.0)) {
+                    (Some(part), _) => branch::takes(*given, part, link.sink.1),
+                    (_, Some(node)) => node.format_on_bus(given.code, 0).is_ok(),
+                    (None, None) => true,
+                };
+                if !taken {
+                    return Ok(None);
+                }
+            }
+        }
+        Ok(pads.last().map(|pad| pad.1))
     }
 
     /// The node to open as a camera.
@@ -201,6 +216,12 @@ impl Pipeline {
     /// The sensor, and the pad that pictures leave.
     pub(super) fn sensor(&self) -> Option<(&dyn Subdevice, u32)> {
         Some((self.part(self.path.sensor())?, self.path.links.first()?.source.1))
+    }
+
+    /// The driver's name for the node.
+    pub(super) fn node_name(&self) -> Option<String> {
+        let graph = graph(&*self.media, &self.name).ok()?;
+        graph.entity(self.path.capture()).map(|entity| entity.name.clone())
     }
 
     /// The parts in the order of pictures.
@@ -296,7 +317,7 @@ mod tests {
         );
         assert_eq!(pipeline.capture(), Path::new("/dev/video12"));
         let resizer = kernel.subdevice(Path::new("/dev/v4l-subdev6")).unwrap();
-        assert_eq!(pipeline.outcome(format(64)).unwrap(), format(64));
+        assert_eq!(pipeline.outcome(format(64)).unwrap(), Some(format(64)));
         assert!(resizer.format(0, 0).is_err(), "only tried");
         assert_eq!(pipeline.set_up(format(64)).unwrap(), format(64));
         assert_eq!(resizer.format(1, 0), Ok(format(64)));
@@ -323,6 +344,18 @@ mod tests {
         let pipeline = find(&kernel, &wish("Sensor A", &[])).unwrap();
         pipeline.set_up(format(64)).unwrap();
         assert_eq!(pipeline.names().unwrap(), ["Sensor A", "Raw Capture 0"]);
+        // A debayer that does not take something keeps the sensor from giving it.
+        let other = BusFormat { code: 0x100d, ..format(64) };
+        assert_eq!(pipeline.outcome(other).unwrap(), Some(other));
+        kernel.plug_part("/dev/v4l-subdev5", FakePart::with_fixed(0, format(64)));
+        let reopened = find(&kernel, &wish("Sensor A", &[])).unwrap();
+        assert_eq!(
+            (reopened.outcome(other).unwrap(), reopened.outcome(format(64)).unwrap()),
+            (None, Some(format(64)))
+        );
+        kernel.plug_part("/dev/v4l-subdev5", FakePart::default());
+        let pipeline = find(&kernel, &wish("Sensor A", &[])).unwrap();
+        pipeline.set_up(format(64)).unwrap();
         // The debayer cannot be cut off from the sensor, and the scaler can be from the debayer.
         let debayer = kernel.subdevice(Path::new("/dev/v4l-subdev5")).unwrap();
         assert_eq!(debayer.format(0, 0), Ok(format(64)));
