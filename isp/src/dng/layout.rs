@@ -43,7 +43,8 @@ pub(super) struct Segment<'a> {
 }
 
 impl<'a> Layout<'a> {
-    /// Reads and checks the layout: every segment is within the file, and the file has at least a bit for each sample.
+    /// Reads and checks the layout: every segment is within the file, all together are no larger than it, and the file has
+    /// at least a bit for each sample. So the work of decoding grows with the file's bytes, whatever the tags say.
     pub(super) fn new(tiff: Tiff<'a>, raw: &Directory<'a>) -> Result<Layout<'a>, Error> {
         let image = (side(raw, Tag::IMAGE_WIDTH)?, side(raw, Tag::IMAGE_LENGTH)?);
         let bits = bits(raw)?;
@@ -83,15 +84,21 @@ impl<'a> Layout<'a> {
         counts.whole_numbers(segments)?;
         let layout =
             Layout { compression, bits, width, height, image, is_tiled, across, down, offsets, counts };
+        let mut total = 0;
         for row in 0..down {
             for column in 0..across {
                 let segment = layout.segment(tiff, column, row)?;
+                total = u64::saturating_add(total, segment.data.len() as u64);
                 let expected = u64::from(segment.area.height) * layout.row_bytes() as u64;
                 if compression == Compression::None && (segment.data.len() as u64) < expected {
                     let got = format!("{} for strip or tile {}", segment.data.len(), segment.index);
                     return Err(layout.counts.wrong(format!("{expected} bytes or more"), &got));
                 }
             }
+        }
+        if total > bytes {
+            let expected = format!("at most {bytes} bytes, the file's size, for all strips or tiles");
+            return Err(layout.counts.wrong(expected, &total));
         }
         Ok(layout)
     }

@@ -17,8 +17,9 @@
 //! AnalogBalance, third calibrations, profiles, maker notes and private data.
 //!
 //! A file is not trusted: sizes are checked against the bytes that are there before anything is allocated, a picture has
-//! at most eight samples for each byte of its file (a coded sample takes a bit at least), and IFDs are followed to a
-//! bounded number. Nothing panics.
+//! at most eight samples for each byte of its file (a coded sample takes a bit at least), strips and tiles together are no
+//! larger than the file, and IFDs are followed to a bounded number: memory and time grow with the file's bytes alone.
+//! Nothing panics.
 //!
 //! Sources: DNG 1.7.1.0, TIFF 6.0, TIFF/EP (ISO 12234-2), ITU-T T.81 for lossless JPEG.
 

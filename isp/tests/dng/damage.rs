@@ -95,6 +95,20 @@ fn a_picture_larger_than_its_file_is_refused_before_anything_is_allocated() {
 }
 
 #[test]
+fn tiles_that_share_their_bytes_cannot_make_a_small_file_take_long() {
+    let pieces = Pieces::Tiles { width: 2, height: 1 };
+    let picture = Picture { coding: Some(Coding::USUAL), pieces, ..Picture::new(4, 40) };
+    let stream = lossless_jpeg::encode(&[5, 6], 2, 16, Coding::USUAL);
+    let each = stream.len() as u32;
+    let shared =
+        picture.with_raw_tag(324, Value::Longs(vec![8; 80])).with_raw_tag(325, Value::Longs(vec![each; 80]));
+    let bytes = shared.bytes_of(&[stream]);
+    let message = read(&bytes).unwrap_err().to_string();
+    assert!(message.contains("TileByteCounts (tag 325) at byte"), "{message}");
+    assert!(message.contains(&format!("is {}, but at most {} bytes", 80 * each, bytes.len())), "{message}");
+}
+
+#[test]
 fn a_damaged_stream_names_its_tile_its_place_and_what_is_wrong() {
     let picture = Picture { bits: 12, ..jpeg_picture() };
     let samples = noise(&picture);
