@@ -83,16 +83,18 @@ pub(crate) fn check_rows(
     got: usize,
     what: &'static str,
 ) -> Result<(), Error> {
-    let &Range { start, end } = rows;
-    if start > end || end > height {
-        return Err(Error::Rows { start, end, height });
-    }
+    check_range(rows, height)?;
     let row = 3 * width as usize;
-    let expected = row.checked_mul((end - start) as usize).ok_or(Error::TooLarge { what })?;
+    let expected = row.checked_mul(rows.len()).ok_or(Error::TooLarge { what })?;
     if got != expected {
         return Err(Error::Length { what, expected, got });
     }
     Ok(())
+}
+
+/// Checks a range of rows.
+pub(crate) fn check_range(&Range { start, end }: &Range<u32>, height: u32) -> Result<(), Error> {
+    if start > end || end > height { Err(Error::Rows { start, end, height }) } else { Ok(()) }
 }
 
 /// One row of RGB as six half rows: `[even columns, odd columns][channel]`.

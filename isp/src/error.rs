@@ -68,6 +68,16 @@ pub enum Error {
         /// Rows of the picture.
         height: u32,
     },
+    /// Rows that cut a row of chroma.
+    #[error("rows {start}..{end} of {height} cut a row of chroma: both ends must be even, or the picture's")]
+    HalfCells {
+        /// First row.
+        start: u32,
+        /// Row after the last.
+        end: u32,
+        /// Rows of the picture.
+        height: u32,
+    },
     /// The view's geometry is not the one that the plan was made for.
     #[error("the plan was made for another raw geometry: make a plan for this one")]
     OtherGeometry,

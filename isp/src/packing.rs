@@ -1,7 +1,8 @@
 //! 16-bit samples to packed rows: the inverse of [`crate::unpack`], for raw frames that go to storage.
 
 use crate::raw::max_code;
-use crate::{Error, Packing};
+use crate::simd::mipi;
+use crate::{Error, Packing, Simd};
 
 /// Packs one row of codes and returns how many bytes of `out` it took ([`Packing::row_bytes`]).
 ///
@@ -14,6 +15,12 @@ pub fn pack_row(samples: &[u16], bits: u8, packing: Packing, out: &mut [u8]) -> 
     let expected = packing.row_bytes(bits, samples.len())?;
     let got = out.len();
     let out = out.get_mut(..expected).ok_or(Error::Length { what: "packed row (bytes)", expected, got })?;
+    pack(Simd::detect(), samples, bits, packing, out);
+    Ok(expected)
+}
+
+/// As [`pack_row`], to exactly the bytes that it takes, for a depth that goes with the packing.
+pub(crate) fn pack(simd: Simd, samples: &[u16], bits: u8, packing: Packing, out: &mut [u8]) {
     let max = max_code(bits);
     match (packing, bits) {
         (Packing::Bytes, _) => {
@@ -27,11 +34,16 @@ pub fn pack_row(samples: &[u16], bits: u8, packing: Packing, out: &mut [u8]) -> 
                 *word = sample.min(max).to_le_bytes();
             }
         }
-        (Packing::Mipi, 10) => groups(samples, max, out, raw10),
-        (Packing::Mipi, 12) => groups(samples, max, out, raw12),
+        (Packing::Mipi, 10) => {
+            let done = mipi::pack(simd, bits, samples, out);
+            groups(&samples[done..], max, &mut out[done / 4 * 5..], raw10);
+        }
+        (Packing::Mipi, 12) => {
+            let done = mipi::pack(simd, bits, samples, out);
+            groups(&samples[done..], max, &mut out[done / 2 * 3..], raw12);
+        }
         (Packing::Mipi, _) => groups(samples, max, out, raw14),
     }
-    Ok(expected)
 }
 
 /// Encodes groups of `P` pixels to `B` bytes; a last group may have fewer pixels.
@@ -98,7 +110,7 @@ mod tests {
             prop_assert_eq!(pack_row(&samples, bits, packing, &mut packed), Ok(row_bytes));
             prop_assert_eq!(&packed[row_bytes..], [0xaa; 3]);
             let mut back = vec![0xdead; samples.len()];
-            unpack::samples(crate::Simd::detect(), &packed[..row_bytes], bits, packing, &mut back);
+            unpack::samples(Simd::detect(), &packed[..row_bytes], bits, packing, &mut back);
             let clamped: Vec<u16> = samples.iter().map(|&code| code.min(max_code(bits))).collect();
             prop_assert_eq!(back, clamped);
         }

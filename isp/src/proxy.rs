@@ -12,7 +12,7 @@ use crate::picture::reserve;
 use crate::reader::{CellReader, planes, planes_mut};
 use crate::simd::{grade, rgb8};
 use crate::statistics::Collector;
-use crate::{Error, Picture, RawView, Rendering, Simd, Statistics};
+use crate::{Error, Picture, RawProducts, RawView, Rendering, Sharpness, Simd, Statistics};
 
 /// Full scale of light on its way through the matrix.
 const LIGHT: i16 = i16::MAX;
@@ -25,6 +25,7 @@ pub struct Proxy {
     /// Row by row: all red, then all green, then all blue samples.
     rows: Vec<u16>,
     statistics: Statistics,
+    sharpness: Option<Sharpness>,
 }
 
 /// Bins a raw frame and measures it. Every byte of the frame's rows is read exactly once, top to bottom.
@@ -43,20 +44,35 @@ impl Proxy {
     /// # Errors
     /// As [`bin`]; the proxy is then empty.
     pub fn bin(&mut self, view: &RawView<'_>) -> Result<(), Error> {
-        let mut reader = CellReader::new(view);
+        self.bin_with(view, RawProducts::default())
+    }
+
+    /// As [`Proxy::bin`], and makes what is wanted of the raw rows in the same pass.
+    ///
+    /// # Errors
+    /// As [`Proxy::bin`].
+    pub fn bin_with(&mut self, view: &RawView<'_>, products: RawProducts<'_>) -> Result<(), Error> {
+        let mut reader = CellReader::with(view, products);
         let (width, height) = reader.size();
         let mut rows = std::mem::take(self).rows;
-        reserve(&mut rows, width, height, 3, "the proxy")?;
-        let mut row = vec![0; 3 * width as usize];
-        let mut collector = Collector::new(width, height);
-        for y in 0..height {
-            reader.row(y, planes_mut(&mut row));
-            if collector.wants(y) {
-                collector.row(y, planes(&row));
-            }
-            rows.extend_from_slice(&row);
+        let row = 3 * width as usize;
+        // Memory of the same size is written where it is; new memory is touched row by row.
+        let mut fresh = Vec::new();
+        if rows.len() != row * height as usize {
+            reserve(&mut rows, width, height, 3, "the proxy")?;
+            fresh.resize(row, 0);
         }
-        *self = Proxy { width, height, rows, statistics: collector.finish() };
+        let mut collector = Collector::new(width, height, Simd::detect());
+        for y in 0..height {
+            let start = row * y as usize;
+            let to = rows.get_mut(start..start + row).unwrap_or(&mut fresh);
+            reader.row(y, planes_mut(to));
+            if collector.wants(y) {
+                collector.row(y, planes(to));
+            }
+            rows.extend_from_slice(&fresh);
+        }
+        *self = Proxy { width, height, rows, statistics: collector.finish(), sharpness: reader.finish() };
         Ok(())
     }
 
@@ -73,6 +89,11 @@ impl Proxy {
     /// What the pass measured; the same as [`Statistics::of`] the frame.
     pub fn statistics(&self) -> &Statistics {
         &self.statistics
+    }
+
+    /// The same as [`Sharpness::of`] the frame, where it was wanted.
+    pub fn sharpness(&self) -> Option<Sharpness> {
+        self.sharpness
     }
 
     /// Develops the proxy.
@@ -93,16 +114,21 @@ impl Proxy {
         rendering.validate()?;
         let data = &mut picture.data;
         (picture.width, picture.height) = (0, 0);
-        reserve(data, self.width, self.height, 3, "the picture")?;
+        let row = 3 * self.width as usize;
+        let mut fresh = Vec::new();
+        if data.len() != row * self.height as usize {
+            reserve(data, self.width, self.height, 3, "the picture")?;
+            fresh.resize(row, 0);
+        }
         let simd = Simd::detect();
         let grade = Grade::with_gains(rendering, LIGHT);
         let width = self.width as usize;
         let mut codes: [Vec<u8>; 3] = std::array::from_fn(|_| vec![0; width]);
-        let mut out = vec![0; 3 * width];
-        for row in self.rows.chunks_exact(3 * width.max(1)) {
-            grade::from_light(simd, &grade, planes(row), codes.each_mut().map(Vec::as_mut_slice));
-            rgb8::interleave_planes(simd, codes.each_ref().map(Vec::as_slice), &mut out);
-            data.extend_from_slice(&out);
+        for (y, light) in self.rows.chunks_exact(row.max(1)).enumerate() {
+            grade::from_light(simd, &grade, planes(light), codes.each_mut().map(Vec::as_mut_slice));
+            let to = data.get_mut(row * y..row * (y + 1)).unwrap_or(&mut fresh);
+            rgb8::interleave_planes(simd, codes.each_ref().map(Vec::as_slice), to);
+            data.extend_from_slice(&fresh);
         }
         (picture.width, picture.height) = (self.width, self.height);
         Ok(())

@@ -32,6 +32,15 @@ impl Packing {
         }
     }
 
+    /// The packing that keeps every bit of samples of this depth in the least bytes: that of stored frames.
+    pub fn smallest(bits: u8) -> Packing {
+        match bits {
+            0..=8 => Packing::Bytes,
+            10 | 12 | 14 => Packing::Mipi,
+            _ => Packing::Le16,
+        }
+    }
+
     pub(crate) fn depths(self) -> &'static str {
         match self {
             Packing::Bytes => "8 bits",

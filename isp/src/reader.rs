@@ -3,6 +3,8 @@
 use crate::level::Level;
 use crate::mosaic::SplitRow;
 use crate::raw::RawGeometry;
+use crate::raw_rows::{RawProducts, RawRows};
+use crate::sharpness::Sharpness;
 use crate::simd::{cells, kernels};
 use crate::{CfaPattern, RawView, Simd, unpack};
 
@@ -37,23 +39,30 @@ impl Reader {
 }
 
 /// Reads rows of 2x2 cells as linear RGB without gains. An odd last column or row belongs to no cell.
-#[derive(Debug)]
-pub(crate) struct CellReader<'a> {
+pub(crate) struct CellReader<'a, 'b> {
     view: RawView<'a>,
     simd: Simd,
     level: Level,
     codes: [Vec<u16>; 2],
+    raw: Option<RawRows<'b>>,
 }
 
-impl<'a> CellReader<'a> {
-    pub(crate) fn new(view: &RawView<'a>) -> CellReader<'a> {
+impl<'a, 'b> CellReader<'a, 'b> {
+    pub(crate) fn new(view: &RawView<'a>) -> CellReader<'a, 'b> {
+        CellReader::with(view, RawProducts::default())
+    }
+
+    /// A reader that is asked for all rows, top to bottom, and makes these products of them.
+    pub(crate) fn with(view: &RawView<'a>, products: RawProducts<'b>) -> CellReader<'a, 'b> {
         let &RawGeometry { width, black, white, .. } = view.geometry();
+        let simd = Simd::detect();
         let codes = vec![0; width as usize];
         CellReader {
             view: *view,
-            simd: Simd::detect(),
+            simd,
             level: Level::new(black, white, 1.0),
             codes: [codes.clone(), codes],
+            raw: products.any().then(|| RawRows::new(view.geometry(), products, false, simd)),
         }
     }
 
@@ -66,9 +75,24 @@ impl<'a> CellReader<'a> {
     pub(crate) fn row(&mut self, y: u32, out: [&mut [u16]; 3]) {
         let &RawGeometry { bits, packing, pattern, .. } = self.view.geometry();
         let [upper, lower] = &mut self.codes;
-        let upper = unpack::codes(self.simd, self.view.row(2 * y), bits, packing, upper);
-        let lower = unpack::codes(self.simd, self.view.row(2 * y + 1), bits, packing, lower);
-        cells::rgb(self.simd, self.level, pattern, [upper, lower], out);
+        let rows = match &mut self.raw {
+            Some(raw) => raw.pair(&self.view, y),
+            None => [
+                unpack::codes(self.simd, self.view.row(2 * y), bits, packing, upper),
+                unpack::codes(self.simd, self.view.row(2 * y + 1), bits, packing, lower),
+            ],
+        };
+        cells::rgb(self.simd, self.level, pattern, rows, out);
+    }
+
+    /// Reads an odd last row, which is in no cell, for the products alone, and gives what they came to.
+    pub(crate) fn finish(self) -> Option<Sharpness> {
+        let mut raw = self.raw?;
+        let height = self.view.geometry().height;
+        if height % 2 == 1 {
+            raw.row(&self.view, height - 1);
+        }
+        raw.finish().1
     }
 }
 

@@ -6,7 +6,8 @@
 
 use crate::mosaic::FULL;
 use crate::reader::{CellReader, planes, planes_mut};
-use crate::{Channel, RawView};
+use crate::simd::kernels;
+use crate::{Channel, RawView, Simd};
 
 /// Cells sampled at most in each direction.
 const MAX_SAMPLES: u32 = 512;
@@ -39,12 +40,6 @@ impl Zone {
         let cells = u64::from(self.cells);
         (cells > 0).then(|| self.sums.map(|sum| (sum / cells) as u16))
     }
-
-    fn see_step(&mut self, from: [u16; 3], to: [u16; 3]) {
-        if to[0].max(to[1]).max(to[2]) < CLIPPED {
-            self.step = [0, 1, 2].map(|c| self.step[c].max(to[c].abs_diff(from[c])));
-        }
-    }
 }
 
 impl Default for Statistics {
@@ -69,7 +64,7 @@ impl Statistics {
     pub fn of(view: &RawView<'_>) -> Statistics {
         let mut reader = CellReader::new(view);
         let (width, height) = reader.size();
-        let mut collector = Collector::new(width, height);
+        let mut collector = Collector::new(width, height, Simd::detect());
         let mut cells = vec![0; 3 * width as usize];
         for y in (0..height).step_by(collector.step as usize) {
             reader.row(y, planes_mut(&mut cells));
@@ -116,16 +111,86 @@ impl Statistics {
 /// Gathers statistics while rows of cells pass by, top to bottom.
 #[derive(Debug)]
 pub(crate) struct Collector {
+    simd: Simd,
     size: (u32, u32),
     step: u32,
+    samples: Samples,
     statistics: Statistics,
+}
+
+/// The sampled cells of a row, in red, green and blue.
+#[derive(Debug, Clone, Default)]
+pub(crate) struct Samples {
+    values: [Vec<u16>; 3],
+    /// The cells right of them; the last cell of a row stands for itself.
+    nexts: [Vec<u16>; 3],
+    bins: [Vec<u8>; 3],
+    /// The values of cells without a saturated channel, others 0, and 1 for each of them.
+    kept: [Vec<u16>; 3],
+    whole: Vec<u16>,
+    /// What changes to the next cell where neither is saturated.
+    steps: [Vec<u16>; 3],
+}
+
+impl Samples {
+    fn new(count: usize) -> Samples {
+        let words = || [vec![0; count], vec![0; count], vec![0; count]];
+        let bins = [vec![0; count], vec![0; count], vec![0; count]];
+        Samples {
+            values: words(),
+            nexts: words(),
+            bins,
+            kept: words(),
+            whole: vec![0; count],
+            steps: words(),
+        }
+    }
+
+    fn take(&mut self, rows: [&[u16]; 3], step: usize) {
+        for ((values, nexts), row) in self.values.iter_mut().zip(&mut self.nexts).zip(rows) {
+            let samples = values.iter_mut().zip(nexts);
+            for ((value, next), (x, cells)) in samples.zip((0..).step_by(step).zip(row.chunks(step))) {
+                let first = cells.first().copied().unwrap_or(0);
+                *value = first;
+                *next = cells.get(1).or_else(|| row.get(x + 1)).copied().unwrap_or(first);
+            }
+        }
+    }
+}
+
+/// Finds what follows from each sample alone.
+#[inline(always)]
+pub(crate) fn sort(samples: &mut Samples) {
+    let Samples { values, nexts, bins, kept, whole, steps } = samples;
+    let n = whole.len();
+    let [red, green, blue] = [&values[0][..n], &values[1][..n], &values[2][..n]];
+    let [red_next, green_next, blue_next] = [&nexts[0][..n], &nexts[1][..n], &nexts[2][..n]];
+    for i in 0..n {
+        whole[i] = u16::from(red[i].max(green[i]).max(blue[i]) < CLIPPED);
+    }
+    for (((values, nexts), kept), steps) in values.iter().zip(&*nexts).zip(kept).zip(steps) {
+        let (values, nexts, kept, steps) = (&values[..n], &nexts[..n], &mut kept[..n], &mut steps[..n]);
+        for i in 0..n {
+            let mask = whole[i].wrapping_neg();
+            let next_whole = red_next[i].max(green_next[i]).max(blue_next[i]) < CLIPPED;
+            kept[i] = values[i] & mask;
+            steps[i] = values[i].abs_diff(nexts[i]) & mask & u16::from(next_whole).wrapping_neg();
+        }
+    }
+    for (values, bins) in values.iter().zip(bins) {
+        for (value, to) in values[..n].iter().zip(&mut bins[..n]) {
+            *to = bin(*value);
+        }
+    }
 }
 
 impl Collector {
     /// For a picture of at least one cell.
-    pub(crate) fn new(width: u32, height: u32) -> Collector {
+    pub(crate) fn new(width: u32, height: u32, simd: Simd) -> Collector {
         let step = width.max(height).div_ceil(MAX_SAMPLES).max(1);
-        Collector { size: (width.max(1), height.max(1)), step, statistics: Statistics::default() }
+        let samples = Samples::new(width.div_ceil(step) as usize);
+        let size = (width.max(1), height.max(1));
+        Collector { simd, size, step, samples, statistics: Statistics::default() }
     }
 
     /// Whether cell row `y` is one of those that are sampled.
@@ -133,35 +198,37 @@ impl Collector {
         y.is_multiple_of(self.step)
     }
 
-    /// Samples cell row `y`: red, green and blue without gains.
-    pub(crate) fn row(&mut self, y: u32, [red_row, green_row, blue_row]: [&[u16]; 3]) {
-        let Statistics { zones, histograms, sums, cells } = &mut self.statistics;
-        let zone_row = (u64::from(y) * u64::from(ZONES.1) / u64::from(self.size.1)) as usize;
-        let width = red_row.len().min(green_row.len()).min(blue_row.len());
-        let (red_row, green_row, blue_row) = (&red_row[..width], &green_row[..width], &blue_row[..width]);
+    /// Samples cell row `y`: red, green and blue without gains, as long as the picture is wide.
+    pub(crate) fn row(&mut self, y: u32, rows: [&[u16]; 3]) {
+        let Collector { simd, size, step, samples, statistics } = self;
+        let Statistics { zones, histograms, sums, cells } = statistics;
+        samples.take(rows, *step as usize);
+        kernels::sort_samples(*simd, samples);
+        let Samples { values, bins, kept, whole, steps, .. } = &*samples;
+        for (((histogram, sum), values), bins) in histograms.iter_mut().zip(sums).zip(values).zip(bins) {
+            *sum += total(values);
+            for &bin in bins {
+                histogram[usize::from(bin)] += 1;
+            }
+        }
+        *cells += whole.len() as u32;
+        let zone_row = (u64::from(y) * u64::from(ZONES.1) / u64::from(size.1)) as usize;
         let row = zones.iter_mut().skip(zone_row * ZONES.0 as usize).take(ZONES.0 as usize);
-        // The first column whose share of the width reaches the zone's.
-        let start = |zone: usize| (zone * self.size.0 as usize).div_ceil(ZONES.0 as usize);
+        // The first sample of the columns whose share of the width reaches the zone's.
+        let start = |zone: usize| {
+            let column = (zone * size.0 as usize).div_ceil(ZONES.0 as usize);
+            column.div_ceil(*step as usize).min(whole.len())
+        };
         for (column, zone) in row.enumerate() {
-            let first = start(column).next_multiple_of(self.step as usize);
-            for x in (first..start(column + 1).min(width)).step_by(self.step as usize) {
-                let rgb = [red_row[x], green_row[x], blue_row[x]];
-                for ((histogram, sum), value) in histograms.iter_mut().zip(sums.iter_mut()).zip(rgb) {
-                    histogram[bin(value)] += 1;
-                    *sum += u64::from(value);
-                }
-                *cells += 1;
-                if rgb[0].max(rgb[1]).max(rgb[2]) >= CLIPPED {
-                    zone.clipped += 1;
-                    continue;
-                }
-                zone.cells += 1;
-                for (sum, value) in zone.sums.iter_mut().zip(rgb) {
-                    *sum += u64::from(value);
-                }
-                if x + 1 < width {
-                    zone.see_step(rgb, [red_row[x + 1], green_row[x + 1], blue_row[x + 1]]);
-                }
+            let part = start(column)..start(column + 1);
+            let seen = part.len() as u32;
+            let unsaturated = whole[part.clone()].iter().map(|&one| u32::from(one)).sum::<u32>();
+            zone.cells += unsaturated;
+            zone.clipped += seen - unsaturated;
+            for channel in 0..3 {
+                zone.sums[channel] += total(&kept[channel][part.clone()]);
+                let greatest = steps[channel][part.clone()].iter().copied().max().unwrap_or(0);
+                zone.step[channel] = zone.step[channel].max(greatest);
             }
         }
     }
@@ -171,13 +238,17 @@ impl Collector {
     }
 }
 
-/// The bin of a value: its exponent and the next four bits.
-fn bin(value: u16) -> usize {
-    if value < 16 {
-        return usize::from(value);
-    }
-    let octave = 11 - value.leading_zeros();
-    (16 * octave + (u32::from(value) >> octave)) as usize
+/// The sum of values of a row of at most 512.
+#[inline(always)]
+fn total(values: &[u16]) -> u64 {
+    u64::from(values.iter().map(|&value| u32::from(value)).sum::<u32>())
+}
+
+/// The bin of a value: its exponent and the next four bits, which are those of a single.
+#[inline(always)]
+fn bin(value: u16) -> u8 {
+    let exponent = (f32::from(value).to_bits() >> 19) as i32 - (127 + 3) * 16;
+    (if value < 16 { i32::from(value) } else { exponent }) as u8
 }
 
 /// The middle of a bin's values.
@@ -193,31 +264,38 @@ fn bin_middle(bin: usize) -> u16 {
 #[cfg(test)]
 mod tests {
     use super::*;
+    use crate::simd::Level;
 
     #[test]
     fn bins_rise_without_gaps_and_their_middles_fall_into_them() {
         let mut last = 0;
         for value in 0..=FULL {
-            let bin = bin(value);
+            let bin = usize::from(bin(value));
             assert!(bin == last || bin == last + 1, "value {value}: bin {bin} after {last}");
             last = bin;
         }
         assert_eq!(last, BINS - 1);
-        assert!((0..BINS).all(|index| bin(bin_middle(index)) == index));
+        assert!((0..BINS).all(|index| usize::from(bin(bin_middle(index))) == index));
     }
 
     #[test]
     fn a_zone_keeps_the_greatest_step_of_each_channel() {
-        let mut zone = Zone::default();
-        zone.see_step([10, 20, 30], [40, 120, 35]);
-        zone.see_step([40, 220, 35], [10, 20, 30]);
-        zone.see_step([10, 20, 30], [11, FULL, 31]);
-        assert_eq!(zone.step, [30, 200, 5]);
+        for level in Level::ALL {
+            // A picture as wide as a row of zones: each zone sees the step to the next one.
+            let simd = Simd::detect().at_most(level);
+            let mut collector = Collector::new(ZONES.0, ZONES.1, simd);
+            let row = |start: [u16; 4]| (0..ZONES.0 as usize).map(|i| start[i.min(3)]).collect::<Vec<_>>();
+            let (red, green) = (row([10, 40, 11, 11]), row([20, 120, FULL, 7]));
+            collector.row(0, [&red, &green, &row([30, 35, 31, 31])]);
+            collector.row(0, [&row([5; 4]), &row([7, 100, 7, 7]), &row([0; 4])]);
+            let steps: Vec<_> = collector.finish().zones().iter().map(|zone| zone.step).collect();
+            assert_eq!(steps[..4], [[30, 100, 5], [0, 93, 0], [0; 3], [0; 3]]);
+        }
     }
 
     #[test]
     fn saturated_cells_are_counted_apart() {
-        let mut collector = Collector::new(4, 1);
+        let mut collector = Collector::new(4, 1, Simd::detect());
         collector.row(0, [&[100, 100, FULL, 300], &[200; 4], &[5; 4]]);
         let statistics = collector.finish();
         assert_eq!((statistics.cells(), statistics.clipped()), (4, 1));

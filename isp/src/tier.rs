@@ -18,7 +18,7 @@ use std::ops::Range;
 
 use self::directional::Directional;
 pub(crate) use self::interpolator::{Halves, Interpolator};
-pub use self::linear::{LinearPlan, LinearScratch};
+pub use self::linear::{LinearPlan, LinearScratch, LinearStrips};
 use self::video::Video;
 pub(crate) use self::windowed::Windowed;
 use crate::demosaic::check_rows;
@@ -137,6 +137,23 @@ impl Plan {
         rows: Range<u32>,
         out: &mut [u8],
     ) -> Result<(), Error> {
+        self.strip(scratch, view, rows, out, false)
+    }
+
+    /// Strips of one frame, for a thread that takes several.
+    pub fn strips<'a>(&'a self, scratch: &'a mut Scratch, view: &RawView<'a>) -> Strips<'a> {
+        Strips { plan: self, scratch, view: *view, next: None }
+    }
+
+    /// `held` says that the scratch holds the rows that lead to the first one.
+    fn strip(
+        &self,
+        scratch: &mut Scratch,
+        view: &RawView<'_>,
+        rows: Range<u32>,
+        out: &mut [u8],
+        held: bool,
+    ) -> Result<(), Error> {
         let RawGeometry { width, height, bits, packing, .. } = self.geometry;
         if *view.geometry() != self.geometry || scratch.geometry != self.geometry {
             return Err(Error::OtherGeometry);
@@ -146,7 +163,9 @@ impl Plan {
         let row_bytes = 3 * width as usize;
         match interpolators {
             Rows::Preview(interpolator) => {
-                interpolator.clear();
+                if !held {
+                    interpolator.clear();
+                }
                 for (y, to) in rows.zip(out.chunks_exact_mut(row_bytes)) {
                     let halves = interpolator.row(y, &mut |y, row| {
                         let codes = unpack::codes(self.simd, view.row(y), bits, packing, codes);
@@ -156,7 +175,9 @@ impl Plan {
                 }
             }
             Rows::Video(video) => {
-                video.clear();
+                if !held {
+                    video.clear();
+                }
                 for (y, to) in rows.zip(out.chunks_exact_mut(row_bytes)) {
                     let halves = video.row(y, &mut |y, row| {
                         let codes = unpack::codes(self.simd, view.row(y), bits, packing, codes);
@@ -169,7 +190,7 @@ impl Plan {
                 let mut split = |codes: &[u16], halves: [&mut [u16]; 2]| {
                     split::to_quarters(self.simd, codes, self.scale, halves);
                 };
-                directional.strip(view, rows.clone(), &mut split, &mut |y, columns, halves| {
+                directional.strip(view, rows.clone(), held, &mut split, &mut |y, columns, halves| {
                     for (from, to) in halves.as_flattened().iter().zip(narrow.as_flattened_mut()) {
                         kernels::directional_narrow(self.simd, from, to);
                     }
@@ -183,6 +204,31 @@ impl Plan {
         if self.store == Store::Streamed {
             rgb8::fence();
         }
+        Ok(())
+    }
+}
+
+/// Strips of one frame by one thread. A strip that begins where the last one ended goes on with the rows that are held,
+/// others begin anew; what is written is the same.
+#[derive(Debug)]
+pub struct Strips<'a> {
+    plan: &'a Plan,
+    scratch: &'a mut Scratch,
+    view: RawView<'a>,
+    /// The row after the last strip.
+    next: Option<u32>,
+}
+
+impl Strips<'_> {
+    /// As [`Plan::strip_with`].
+    ///
+    /// # Errors
+    /// As [`Plan::strip_with`].
+    pub fn strip(&mut self, rows: Range<u32>, out: &mut [u8]) -> Result<(), Error> {
+        let held = self.next.take() == Some(rows.start);
+        let end = rows.end;
+        self.plan.strip(self.scratch, &self.view, rows, out, held)?;
+        self.next = Some(end);
         Ok(())
     }
 }

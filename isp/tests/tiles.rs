@@ -6,7 +6,9 @@ use std::sync::mpsc;
 use std::time::{Duration, Instant};
 
 use latent_isp::tiles::{TILE_ROWS, Tiles};
-use latent_isp::{CfaPattern, Packing, RawGeometry, RawView, Rendering, Simd, Tier, fused, proxy, tier};
+use latent_isp::{
+    CfaPattern, Error, Packing, RawGeometry, RawView, Rendering, Simd, Target, Tier, fused, proxy, tier,
+};
 
 const WIDTH: u32 = 131;
 const HEIGHT: u32 = 333;
@@ -50,11 +52,13 @@ fn threads_that_come_and_go_between_tiles_do_not_show() {
                     let (tiles, others, plan, fused, view) = (&tiles, &others, &plan, &fused, &view);
                     scope.spawn(move || {
                         let (mut scratch, mut fused_scratch) = (plan.scratch(), fused.scratch());
-                        for tile in std::iter::from_fn(|| tiles.take()).take(stay) {
-                            plan.strip_with(&mut scratch, view, tile.rows, tile.out).unwrap();
+                        let mut strips = plan.strips(&mut scratch, view);
+                        for tile in tiles.worker().take(stay) {
+                            strips.strip(tile.rows, tile.out).unwrap();
                         }
-                        for tile in std::iter::from_fn(|| others.take()).take(stay) {
-                            fused.strip_with(&mut fused_scratch, view, tile.rows, tile.out).unwrap();
+                        let mut strips = fused.strips(&mut fused_scratch, view);
+                        for tile in others.worker().take(stay) {
+                            strips.strip_to(tile.rows, Target::Rgb8(tile.out)).unwrap();
                         }
                     });
                 }
@@ -155,4 +159,69 @@ fn cancelling_ends_the_slowest_tier_within_five_milliseconds_at_twelve_megapixel
     println!("from cancelling to the last pixel: {least:?}");
     let qemu = cfg!(target_arch = "aarch64");
     assert!(qemu || least <= Duration::from_millis(5), "{least:?}");
+}
+
+#[test]
+fn workers_go_on_where_they_were_and_share_what_is_left() {
+    let mut out = vec![0_u8; 100];
+    let tiles = Tiles::new(100, 1, 10, &mut out).unwrap();
+    let (mut first, mut second) = (tiles.worker(), tiles.worker());
+    let start =
+        |worker: &mut latent_isp::tiles::Worker<'_, '_, u8>| worker.next().map(|tile| tile.rows.start);
+    // The first has tiles 0 to 3 of those left, the second one 5 to 9.
+    assert_eq!([start(&mut first), start(&mut second)], [Some(0), Some(50)]);
+    assert_eq!([start(&mut first), start(&mut second)], [Some(10), Some(60)]);
+    let mut third = tiles.worker();
+    assert_eq!(start(&mut third), Some(80));
+    drop(first);
+    // What the first has left is anybody's, from its start on.
+    assert_eq!([start(&mut third), start(&mut third), start(&mut third)], [Some(90), Some(20), Some(30)]);
+    assert_eq!([start(&mut second), start(&mut second)], [Some(70), Some(40)]);
+    assert_eq!([start(&mut second), start(&mut third)], [None, None]);
+    assert_eq!(Tiles::new(0, 1, 10, &mut [0_u8; 0]).unwrap().worker().count(), 0);
+}
+
+#[test]
+fn strips_that_follow_each_other_or_jump_are_those_of_the_whole() {
+    // Of the directional tiers, one band and two.
+    for (width, height) in [(131, 97), (4100, 60)] {
+        let (geometry, bytes) = frame(width, height);
+        let view = RawView::new(geometry, &bytes).unwrap();
+        let row = 3 * width as usize;
+        let cuts = [0..7, 7..8, 8..40, 40..height, 20..33, 33..35, 10..11, 11..30, 29..31];
+        let part = |rows: &std::ops::Range<u32>| row * rows.start as usize..row * rows.end as usize;
+        for tier in Tier::ALL {
+            let plan = tier::Plan::new(geometry, tier, Simd::detect()).unwrap();
+            let linear = tier::LinearPlan::new(geometry, tier, Simd::detect()).unwrap();
+            let (mut whole, mut light) = (vec![0; row * height as usize], vec![0; row * height as usize]);
+            plan.strip_with(&mut plan.scratch(), &view, 0..height, &mut whole).unwrap();
+            linear.strip_with(&mut linear.scratch(), &view, 0..height, &mut light).unwrap();
+            let (mut scratch, mut linear_scratch) = (plan.scratch(), linear.scratch());
+            let mut strips = plan.strips(&mut scratch, &view);
+            let mut linear_strips = linear.strips(&mut linear_scratch, &view);
+            for rows in &cuts {
+                let mut out = vec![0; part(rows).len()];
+                strips.strip(rows.clone(), &mut out).unwrap();
+                assert!(out == whole[part(rows)], "{tier:?} {rows:?} of {width}x{height}");
+                let mut out = vec![0; part(rows).len()];
+                linear_strips.strip(rows.clone(), &mut out).unwrap();
+                assert!(out == light[part(rows)], "{tier:?} {rows:?} of {width}x{height}, linear");
+                // A strip that is refused leads nowhere.
+                let refused = strips.strip(0..rows.start, &mut [0; 1]);
+                assert!(matches!(refused, Err(Error::Length { .. })), "{refused:?}");
+            }
+        }
+        for (tier, whole) in [(Tier::Preview, false), (Tier::Video, true), (Tier::Preview, true)] {
+            let options = fused::Options { tier, clamp_defects: whole, sharpen: whole };
+            let plan = fused::Plan::new(geometry, &Rendering::default(), options, Simd::detect()).unwrap();
+            let expected = fused::develop(&view, &Rendering::default(), options).unwrap().data;
+            let mut scratch = plan.scratch();
+            let mut strips = plan.strips(&mut scratch, &view);
+            for rows in &cuts {
+                let mut out = vec![0; part(rows).len()];
+                strips.strip_to(rows.clone(), Target::Rgb8(&mut out)).unwrap();
+                assert!(out == expected[part(rows)], "{options:?} {rows:?} of {width}x{height}");
+            }
+        }
+    }
 }

@@ -60,10 +60,10 @@ fn by_green<const FIRST: bool>(
 #[cfg(target_arch = "x86_64")]
 mod avx2 {
     use std::arch::x86_64::{
-        __m128i, __m256i, _MM_HINT_T0, _mm_cvtsi32_si128, _mm_prefetch, _mm256_add_epi32, _mm256_and_si256,
-        _mm256_avg_epu16, _mm256_loadu_si256, _mm256_min_epu16, _mm256_mullo_epi32, _mm256_packus_epi32,
-        _mm256_permute4x64_epi64, _mm256_set1_epi16, _mm256_set1_epi32, _mm256_srl_epi32, _mm256_srli_epi32,
-        _mm256_storeu_si256, _mm256_subs_epu16,
+        __m128i, __m256i, _MM_HINT_ET0, _MM_HINT_T0, _mm_cvtsi32_si128, _mm_prefetch, _mm256_add_epi32,
+        _mm256_and_si256, _mm256_avg_epu16, _mm256_loadu_si256, _mm256_min_epu16, _mm256_mullo_epi32,
+        _mm256_packus_epi32, _mm256_permute4x64_epi64, _mm256_set1_epi16, _mm256_set1_epi32,
+        _mm256_srl_epi32, _mm256_srli_epi32, _mm256_storeu_si256, _mm256_subs_epu16,
     };
 
     use crate::level::{Level, half};
@@ -136,11 +136,15 @@ mod avx2 {
         let rows = upper.as_chunks::<16>().0.iter().zip(lower.as_chunks::<16>().0);
         let (above, green, below) =
             (above.as_chunks_mut::<16>().0, green.as_chunks_mut::<16>().0, below.as_chunks_mut::<16>().0);
+        let turns = above.len();
         let out = above.iter_mut().zip(green).zip(below);
         let mut done = 0;
         for ((upper, lower), ((above, green), below)) in rows.zip(out) {
             prefetch(upper);
             prefetch(lower);
+            next_row(above, turns);
+            next_row(green, turns);
+            next_row(below, turns);
             let ([a, b], [c, d]) = (lanes.columns(upper), lanes.columns(lower));
             let (own, greens) = if FIRST { ([b, c], [a, d]) } else { ([a, d], [b, c]) };
             store(above, own[0]);
@@ -158,6 +162,16 @@ mod avx2 {
     fn prefetch(pairs: &[[u16; 2]; 16]) {
         // SAFETY: a prefetch reads nothing that the program can see and never faults, whatever the address.
         unsafe { _mm_prefetch::<_MM_HINT_T0>(pairs.as_ptr().cast::<i8>().wrapping_add(AHEAD)) };
+    }
+
+    /// Asks for the line that will be written three rows of `turns` on: where a picture's rows of red, green and blue lie
+    /// behind each other, that is the same place of the next one.
+    #[target_feature(enable = "avx2")]
+    // A later standard library than the oldest supported one has it safe.
+    #[allow(unused_unsafe)]
+    fn next_row(samples: &[u16; 16], turns: usize) {
+        // SAFETY: a prefetch reads nothing that the program can see and never faults, whatever the address.
+        unsafe { _mm_prefetch::<_MM_HINT_ET0>(samples.as_ptr().wrapping_add(48 * turns).cast()) };
     }
 
     /// Stores 16 samples, the order of packing undone.

@@ -2,11 +2,13 @@
 //! vectors, odd addresses, extremes, and canaries past every edge.
 
 use super::rgb8::{self, Store};
-use super::{Level, Simd, cells, grade, mipi, rgb16, split};
+use super::{Level, Simd, cells, encode, grade, kernels, mipi, rgb16, split};
 use crate::compand::{self, Compander, Expansion};
 use crate::grade::Grade;
 use crate::level::Level as Level16;
 use crate::scale::Scale;
+use crate::sharpness::Gauge;
+use crate::yuv::{Encoding, YuvMatrix, YuvRange};
 use crate::{CfaPattern, Packing, RawGeometry, Rendering, packing};
 
 const CANARY: u8 = 0xc5;
@@ -279,6 +281,7 @@ fn grading_gives_the_same_codes_for_light_of_every_kind() {
 
 #[test]
 fn packed_rows_unpack_to_what_was_packed() {
+    let lowest = Simd::detect().at_most(Level::Baseline);
     at_every_level(|simd| {
         for bits in [10_u8, 12] {
             for width in 0..=200_usize {
@@ -287,7 +290,15 @@ fn packed_rows_unpack_to_what_was_packed() {
                     .map(|pair| u16::from_le_bytes([pair[0], pair[1]]) >> (16 - bits))
                     .collect();
                 let mut packed = vec![CANARY; 1 + Packing::Mipi.row_bytes(bits, width).unwrap()];
-                packing::pack_row(&codes, bits, Packing::Mipi, &mut packed[1..]).unwrap();
+                packing::pack(lowest, &codes, bits, Packing::Mipi, &mut packed[1..]);
+                let mut again = vec![CANARY; packed.len() + 40];
+                let to = &mut again[1..packed.len()];
+                let done = mipi::pack(simd, bits, &codes, to);
+                assert!(done <= width && done.is_multiple_of(16), "{done} of {width}");
+                let bytes = Packing::Mipi.row_bytes(bits, done).unwrap();
+                assert_eq!(again[1..=bytes], packed[1..=bytes], "{bits} bits, {width}, {simd:?}");
+                // The last store of a turn reaches into the next one, never past the row.
+                assert!(again[packed.len()..].iter().all(|&byte| byte == CANARY) && again[0] == CANARY);
                 let mut out = vec![0xc5c5; width + 40];
                 let unpack = if bits == 10 { mipi::raw10 } else { mipi::raw12 };
                 let done = unpack(simd, &packed[1..], &mut out[1..=width]);
@@ -297,4 +308,80 @@ fn packed_rows_unpack_to_what_was_packed() {
             }
         }
     });
+}
+
+#[test]
+fn putting_columns_in_turn_and_adding_them_keeps_to_its_memory() {
+    at_every_level(|simd| {
+        for width in 0..=200_usize {
+            let n = width.div_ceil(2);
+            let (even, odd) = (noise(n), noise(n + 3)[3..].to_vec());
+            let [out, _] = written(CANARY, [width, 0], |[to, _]| kernels::zip(simd, &even, &odd, to));
+            for (x, &byte) in out.iter().enumerate() {
+                assert_eq!(byte, [&even, &odd][x % 2][x / 2], "{x} of {width}, {simd:?}");
+            }
+            let [sums, _] = written(300_u16, [n, 0], |[to, _]| {
+                to.fill(300);
+                kernels::add_pairs(simd, &even, &odd, to);
+            });
+            for i in 0..n {
+                assert_eq!(sums[i], 300 + u16::from(even[i]) + u16::from(odd[i]), "{i} of {n}, {simd:?}");
+            }
+        }
+    });
+}
+
+#[test]
+fn luma_and_chroma_are_the_same_at_every_level() {
+    let encoding = Encoding::new(YuvMatrix::Rec601, YuvRange::Full);
+    let baseline = Simd::detect().at_most(Level::Baseline);
+    at_every_level(|simd| {
+        for n in 0..=120_usize {
+            let planes: [Vec<u8>; 6] = std::array::from_fn(|i| noise(n + i)[i..].to_vec());
+            let [r0, g0, b0, r1, g1, b1] = planes.each_ref().map(Vec::as_slice);
+            let encoded = |simd: Simd| {
+                let [luma, _] =
+                    written(CANARY, [n, 0], |[to, _]| encode::luma(simd, &encoding, [r0, g0, b0], to));
+                let mut sums: [Vec<u16>; 3] = std::array::from_fn(|_| vec![0xc5c5; n + 20]);
+                let to = sums.each_mut().map(|plane| &mut plane[..n]);
+                kernels::encode_pairs(simd, [r0, g0, b0], [r1, g1, b1], to);
+                assert!(sums.iter().all(|plane| plane[n..].iter().all(|&sum| sum == 0xc5c5)));
+                let upper = sums.each_ref().map(|plane| &plane[..n]);
+                let lower = [upper[2], upper[0], upper[1]];
+                let chroma = written(CANARY, [n; 2], |to| encode::chroma(simd, &encoding, upper, lower, to));
+                (luma, sums.clone(), chroma)
+            };
+            assert!(encoded(simd) == encoded(baseline), "{n} {simd:?}");
+        }
+    });
+}
+
+#[test]
+fn sharpness_counts_the_same_squares_at_every_level() {
+    for (bits, white) in [(16, 65_535), (16, 40_000), (14, 16_383), (10, 1023), (8, 255)] {
+        for pattern in CfaPattern::ALL {
+            let geometry = RawGeometry {
+                width: 2,
+                height: 2,
+                stride_bytes: 4,
+                bits,
+                packing: Packing::Le16,
+                pattern,
+                black: 0,
+                white,
+            };
+            for width in 0..=300_usize {
+                let most = u16::MAX >> (16 - bits);
+                let [upper, lower] =
+                    [0, 5].map(|i| words(width + i)[i..].iter().map(|word| word & most).collect::<Vec<_>>());
+                let measured = |simd: Simd| {
+                    let mut gauge = Gauge::new(&geometry, simd);
+                    gauge.rows([&upper, &lower]);
+                    gauge.sharpness()
+                };
+                let expected = measured(Simd::detect().at_most(Level::Baseline));
+                at_every_level(|simd| assert_eq!(measured(simd), expected, "{width} {simd:?}"));
+            }
+        }
+    }
 }

@@ -47,13 +47,13 @@ pub(crate) fn from_quarters(
 #[cfg(target_arch = "x86_64")]
 mod avx2 {
     use std::arch::x86_64::{
-        __m128i, __m256i, _mm_cvtsi32_si128, _mm_loadu_si128, _mm256_add_epi16, _mm256_add_epi32,
-        _mm256_and_si256, _mm256_broadcastsi128_si256, _mm256_castps_si256, _mm256_cvtepi32_ps,
-        _mm256_loadu_si256, _mm256_madd_epi16, _mm256_min_epi16, _mm256_mulhrs_epi16, _mm256_mullo_epi16,
-        _mm256_packus_epi16, _mm256_packus_epi32, _mm256_permute4x64_epi64, _mm256_set1_epi16,
-        _mm256_set1_epi32, _mm256_shuffle_epi8, _mm256_slli_epi16, _mm256_sra_epi32, _mm256_srli_epi16,
-        _mm256_storeu_si256, _mm256_sub_epi16, _mm256_sub_epi32, _mm256_unpackhi_epi8, _mm256_unpackhi_epi16,
-        _mm256_unpacklo_epi8, _mm256_unpacklo_epi16,
+        __m128i, __m256i, _MM_HINT_T0, _mm_cvtsi32_si128, _mm_loadu_si128, _mm_prefetch, _mm256_add_epi16,
+        _mm256_add_epi32, _mm256_and_si256, _mm256_broadcastsi128_si256, _mm256_castps_si256,
+        _mm256_cvtepi32_ps, _mm256_loadu_si256, _mm256_madd_epi16, _mm256_min_epi16, _mm256_mulhrs_epi16,
+        _mm256_mullo_epi16, _mm256_packus_epi16, _mm256_packus_epi32, _mm256_permute4x64_epi64,
+        _mm256_set1_epi16, _mm256_set1_epi32, _mm256_shuffle_epi8, _mm256_slli_epi16, _mm256_sra_epi32,
+        _mm256_srli_epi16, _mm256_storeu_si256, _mm256_sub_epi16, _mm256_sub_epi32, _mm256_unpackhi_epi8,
+        _mm256_unpackhi_epi16, _mm256_unpacklo_epi8, _mm256_unpacklo_epi16,
     };
 
     use crate::compand::{Compander, STEP};
@@ -111,6 +111,11 @@ mod avx2 {
         let samples = reds.iter().zip(greens).zip(blues);
         let to = out_reds.iter_mut().zip(out_greens).zip(out_blues);
         for (((red, green), blue), ((out_red, out_green), out_blue)) in samples.zip(to) {
+            if !QUARTERS {
+                next_row(red, n);
+                next_row(green, n);
+                next_row(blue, n);
+            }
             let (red, green, blue) = (lights[0].of(red), lights[1].of(green), lights[2].of(blue));
             let first = paired(red[0], green[0], blue[0], one);
             let second = paired(red[1], green[1], blue[1], one);
@@ -253,6 +258,16 @@ mod avx2 {
             let root = _mm256_add_epi16(_mm256_mullo_epi16(samples, self.step), self.start);
             _mm256_sub_epi16(_mm256_mulhrs_epi16(root, root), self.zero)
         }
+    }
+
+    /// Asks for the line three rows of `n` on: where a picture's rows of red, green and blue lie behind each other, that is
+    /// the same place of the next one.
+    #[target_feature(enable = "avx2")]
+    // A later standard library than the oldest supported one has it safe.
+    #[allow(unused_unsafe)]
+    fn next_row(samples: &[u16; 32], n: usize) {
+        // SAFETY: a prefetch reads nothing that the program can see and never faults, whatever the address.
+        unsafe { _mm_prefetch::<_MM_HINT_T0>(samples.as_ptr().wrapping_add(3 * n).cast()) };
     }
 
     #[target_feature(enable = "avx2")]

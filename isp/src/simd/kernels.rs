@@ -7,8 +7,10 @@ use super::Simd;
 use crate::colour::Colour;
 use crate::level::Level as Level16;
 use crate::mosaic::Taps;
+use crate::sharpness::{self, Greens};
+use crate::statistics::{self, Samples};
 use crate::tier::{directional, preview, video};
-use crate::{defects, sharpen, yuv};
+use crate::{defects, sharpen, target, thumbnail, yuv};
 
 /// `fn NAME(ARGUMENTS) = BODY;` makes a function that takes a [`Simd`] and then the arguments. The body is inlined
 /// into one function for each level, so that it is compiled with what the level has.
@@ -62,6 +64,16 @@ kernels! {
     fn luma(rgb: [&[u8]; 3], out: &mut [u8]) = sharpen::luma;
     /// A half row sharpened by the brightness around it.
     fn sharpen(luma: Taps<'_, u8>, rgb: [&[u8]; 3], out: [&mut [u8]; 3]) = sharpen::sharpen;
+    /// Even and odd columns in turn.
+    fn zip(even: &[u8], odd: &[u8], out: &mut [u8]) = target::zip;
+    /// Sums of neighbouring columns.
+    fn encode_pairs(even: [&[u8]; 3], odd: [&[u8]; 3], sums: [&mut [u16]; 3]) = yuv::encode::pairs;
+    /// Neighbouring columns added to their sums.
+    fn add_pairs(even: &[u8], odd: &[u8], sums: &mut [u16]) = thumbnail::add_pairs;
+    /// Squared differences of greens in a row of cells.
+    fn green_changes(greens: Greens, rows: [&[[u16; 2]]; 2], squares: &mut u64) = sharpness::green_changes;
+    /// What follows from each sampled cell alone.
+    fn sort_samples(samples: &mut Samples) = statistics::sort;
     /// The luma of packed groups.
     fn yuv_packed_luma(groups: &[[u8; 4]], first: usize, out: &mut [u8]) = yuv::rows::packed_luma;
     /// The chroma of packed groups.

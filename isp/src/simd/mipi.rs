@@ -1,7 +1,8 @@
-//! MIPI-packed rows to codes.
+//! MIPI-packed rows to codes, and back.
 //!
 //! A vector's worth of groups is sorted so that each 16-bit lane holds a pixel's high byte above its group's low bits;
-//! a multiplication then shifts each lane by its own amount. The plain loop takes six times as long.
+//! a multiplication then shifts each lane by its own amount. The plain loop takes six times as long. On the way back,
+//! products bring a group's low bits together beside the high bytes, and a sort closes the gaps.
 #![allow(unsafe_code)]
 
 #[cfg(target_arch = "x86_64")]
@@ -30,12 +31,31 @@ pub(crate) fn raw12(simd: Simd, bytes: &[u8], out: &mut [u16]) -> usize {
     0
 }
 
+/// Packs codes of 10 or 12 `bits` as far as whole vectors go and gives the number of pixels, a multiple of 16. Codes above
+/// the depth's largest become that one.
+pub(crate) fn pack(simd: Simd, bits: u8, codes: &[u16], out: &mut [u8]) -> usize {
+    #[cfg(target_arch = "x86_64")]
+    if simd.level() == Level::Avx2 {
+        return match bits {
+            // SAFETY: `Simd::detect` alone makes this level, where the processor has AVX2.
+            10 => unsafe { avx2::pack::<10>(codes, out) },
+            // SAFETY: as above.
+            12 => unsafe { avx2::pack::<12>(codes, out) },
+            _ => 0,
+        };
+    }
+    let _ = (simd, bits, codes, out);
+    0
+}
+
 #[cfg(target_arch = "x86_64")]
 mod avx2 {
     use std::arch::x86_64::{
-        __m128i, __m256i, _MM_HINT_T0, _mm_cvtsi32_si128, _mm_loadu_si128, _mm_prefetch, _mm256_and_si256,
-        _mm256_loadu_si256, _mm256_mullo_epi16, _mm256_or_si256, _mm256_set_m128i, _mm256_set1_epi16,
-        _mm256_shuffle_epi8, _mm256_sll_epi16, _mm256_srl_epi16, _mm256_srli_epi16, _mm256_storeu_si256,
+        __m128i, __m256i, _MM_HINT_T0, _mm_cvtsi32_si128, _mm_loadu_si128, _mm_prefetch, _mm_storeu_si128,
+        _mm256_and_si256, _mm256_castsi256_si128, _mm256_extracti128_si256, _mm256_loadu_si256,
+        _mm256_madd_epi16, _mm256_min_epu16, _mm256_mullo_epi16, _mm256_or_si256, _mm256_set_m128i,
+        _mm256_set1_epi16, _mm256_shuffle_epi8, _mm256_sll_epi16, _mm256_slli_epi64, _mm256_srl_epi16,
+        _mm256_srli_epi16, _mm256_srli_epi64, _mm256_storeu_si256,
     };
 
     /// Bytes between what is unpacked and what is asked for: rows are read in bursts with other work between.
@@ -99,6 +119,76 @@ mod avx2 {
             done += 16;
         }
         done
+    }
+
+    /// Where the bytes of 8 packed pixels come from: high bytes lie in even places, a group's low bits in its first odd one.
+    const fn sources(bits: usize) -> [u8; 32] {
+        let group = 8 / (bits - 8);
+        let mut sources = [0x80; 32];
+        let mut byte = 0;
+        while byte < 32 {
+            if byte % 16 < bits {
+                let (which, place) = (byte % 16 / (group + 1), byte % 16 % (group + 1));
+                let start = 2 * group * which;
+                sources[byte] = (start + if place == group { 1 } else { 2 * place }) as u8;
+            }
+            byte += 1;
+        }
+        sources
+    }
+
+    /// What each pixel's low bits are multiplied by, to lie behind each other.
+    const fn steps(bits: usize) -> [u16; 16] {
+        let group = 8 / (bits - 8);
+        let mut steps = [0; 16];
+        let mut pixel = 0;
+        while pixel < 16 {
+            steps[pixel] = 1 << (pixel % group * (bits - 8));
+            pixel += 1;
+        }
+        steps
+    }
+
+    /// Packs RAW10 or RAW12, 16 pixels to `2 * BITS` bytes at a turn.
+    #[target_feature(enable = "avx2")]
+    pub(super) fn pack<const BITS: usize>(codes: &[u16], out: &mut [u8]) -> usize {
+        let (sources, steps) = (sources(BITS), steps(BITS));
+        // SAFETY: both are 32 bytes; alignment is not asked for.
+        let sources = unsafe { _mm256_loadu_si256(sources.as_ptr().cast()) };
+        // SAFETY: as above.
+        let steps = unsafe { _mm256_loadu_si256(steps.as_ptr().cast()) };
+        let low = BITS as i32 - 8;
+        let (most, mask) = (_mm256_set1_epi16((1 << BITS) - 1), _mm256_set1_epi16((1 << low) - 1));
+        let down = _mm_cvtsi32_si128(low);
+        // The second half of a turn is stored as 16 bytes, of which the last are the next turn's.
+        let turns = (out.len().saturating_sub(16 - BITS)) / (2 * BITS);
+        let (pixels, _) = codes.as_chunks::<16>();
+        let mut rest = out;
+        let mut done = 0;
+        for pixels in pixels.iter().take(turns) {
+            // SAFETY: `pixels` is 32 bytes; alignment is not asked for.
+            let codes = unsafe { _mm256_loadu_si256(pixels.as_ptr().cast()) };
+            let codes = _mm256_min_epu16(codes, most);
+            // Sums of two pixels' low bits in 32 bits; of four in the lower half of 64.
+            let low = _mm256_madd_epi16(_mm256_and_si256(codes, mask), steps);
+            let low = if BITS == 10 { _mm256_or_si256(low, _mm256_srli_epi64::<32>(low)) } else { low };
+            let bytes = _mm256_or_si256(_mm256_srl_epi16(codes, down), _mm256_slli_epi64::<8>(low));
+            // What of the sums lies above their first byte is in places that are not taken.
+            let packed = _mm256_shuffle_epi8(bytes, sources);
+            store(&mut rest[..16], _mm256_castsi256_si128(packed));
+            store(&mut rest[BITS..BITS + 16], _mm256_extracti128_si256::<1>(packed));
+            rest = &mut rest[2 * BITS..];
+            done += 16;
+        }
+        done
+    }
+
+    /// Stores 16 bytes.
+    #[target_feature(enable = "avx2")]
+    fn store(to: &mut [u8], bytes: __m128i) {
+        let to = &mut to[..16];
+        // SAFETY: `to` is 16 bytes; alignment is not asked for.
+        unsafe { _mm_storeu_si128(to.as_mut_ptr().cast(), bytes) };
     }
 
     #[target_feature(enable = "avx2")]

@@ -1,7 +1,7 @@
 //! Instruction sets: which one runs is found once, at the edge, and passed down as a [`Simd`].
 //!
 //! A kernel has one body, a plain loop over slices. `kernels` compiles it once for every level; hand-written
-//! instructions stand beside it only where a measurement asked for them (`cells`, `grade`, `mipi`, `rgb8`, `rgb16`, `split`). All levels give the
+//! instructions stand beside it only where a measurement asked for them (`cells`, `encode`, `grade`, `mipi`, `rgb8`, `rgb16`, `split`). All levels give the
 //! same bytes: kernels use integers, or single-precision `+ - * /` and square roots in a fixed order.
 //!
 //! On aarch64 the baseline has NEON and is all there is. AVX-512 is left out: its names in the standard library are
@@ -11,6 +11,7 @@
 pub(crate) mod cells;
 #[cfg(test)]
 mod checks;
+pub(crate) mod encode;
 pub(crate) mod grade;
 pub(crate) mod kernels;
 pub(crate) mod mipi;

@@ -195,6 +195,7 @@ mod avx2 {
         let places = [load(&PLACES[0]), load(&PLACES[1]), load(&PLACES[2])];
         let masks = [load(&TURNS[0]), load(&TURNS[1]), load(&TURNS[2])];
         for (i, out) in turns.iter_mut().enumerate() {
+            prefetch(out);
             let red = _mm256_shuffle_epi8(load(&reds[i]), places[0]);
             let green = _mm256_shuffle_epi8(load(&greens[i]), places[1]);
             let blue = _mm256_shuffle_epi8(load(&blues[i]), places[2]);
@@ -244,9 +245,9 @@ mod avx2 {
     #[target_feature(enable = "avx2")]
     // A later standard library than the oldest supported one has it safe.
     #[allow(unused_unsafe)]
-    fn prefetch(out: &[u8; 3 * PIXELS]) {
+    fn prefetch<const N: usize>(out: &[u8; N]) {
         let ahead = out.as_ptr().cast::<i8>().wrapping_add(AHEAD);
-        for line in 0..3 {
+        for line in 0..N.div_ceil(64) {
             // SAFETY: a prefetch reads nothing that the program can see and never faults, whatever the address.
             unsafe { _mm_prefetch::<_MM_HINT_ET0>(ahead.wrapping_add(64 * line)) };
         }

@@ -37,7 +37,7 @@ pub(super) use self::line::BAND;
 use self::line::{LEAD, stored};
 
 /// Rows and columns around a pixel that its colours depend on. A strip computes twice as many rows before its first
-/// one: it pays from some sixty rows on.
+/// one, unless the strip before ended there: it pays from some sixty rows on.
 pub(super) const HALO: u32 = 9;
 
 /// The two tiers that work this way.
@@ -77,13 +77,22 @@ impl Directional {
     }
 
     /// Demosaics rows within the picture. `split` turns codes into halves of quarters; `store` gets the columns of each
-    /// row, band by band.
-    pub(super) fn strip(&mut self, view: &RawView<'_>, rows: Range<u32>, split: Split<'_>, store: Store<'_>) {
+    /// row, band by band. `held` says that the last strip of the same frame ended at the first row.
+    pub(super) fn strip(
+        &mut self,
+        view: &RawView<'_>,
+        rows: Range<u32>,
+        held: bool,
+        split: Split<'_>,
+        store: Store<'_>,
+    ) {
         let &RawGeometry { width, height, .. } = view.geometry();
         let halo = i64::from(HALO);
+        // Of several bands the last one's rows are held.
+        let lead = if held && width as usize <= BAND { 0 } else { 2 * halo };
         for left in (0..width as usize).step_by(BAND) {
             let columns = left..(left + BAND).min(width as usize);
-            for y in i64::from(rows.start) - 2 * halo..i64::from(rows.end) {
+            for y in i64::from(rows.start) - lead..i64::from(rows.end) {
                 self.load(view, y + halo, mirror(y + halo, height), left, split);
                 kernels::directional_step(self.simd, &mut self.band, y);
                 if let Some(y) = u32::try_from(y).ok().filter(|y| rows.contains(y)) {

@@ -88,6 +88,23 @@ impl LinearPlan {
         rows: Range<u32>,
         out: &mut [u16],
     ) -> Result<(), Error> {
+        self.strip(scratch, view, rows, out, false)
+    }
+
+    /// Strips of one frame, for a thread that takes several.
+    pub fn strips<'a>(&'a self, scratch: &'a mut LinearScratch, view: &RawView<'a>) -> LinearStrips<'a> {
+        LinearStrips { plan: self, scratch, view: *view, next: None }
+    }
+
+    /// `held` says that the scratch holds the rows that lead to the first one.
+    fn strip(
+        &self,
+        scratch: &mut LinearScratch,
+        view: &RawView<'_>,
+        rows: Range<u32>,
+        out: &mut [u16],
+        held: bool,
+    ) -> Result<(), Error> {
         let RawGeometry { width, height, bits, packing, .. } = self.geometry;
         if *view.geometry() != self.geometry || scratch.geometry != self.geometry {
             return Err(Error::OtherGeometry);
@@ -98,7 +115,9 @@ impl LinearPlan {
         let row_samples = 3 * width as usize;
         match interpolators {
             Rows::Window(interpolator) => {
-                interpolator.clear();
+                if !held {
+                    interpolator.clear();
+                }
                 for (y, to) in rows.zip(out.chunks_exact_mut(row_samples)) {
                     let halves = interpolator.row(y, &mut |y, row| {
                         let codes = unpack::codes(self.simd, view.row(y), bits, packing, codes);
@@ -111,7 +130,7 @@ impl LinearPlan {
                 let mut split = |codes: &[u16], halves: [&mut [u16]; 2]| {
                     split::compressed(self.simd, codes, compressions, halves);
                 };
-                directional.strip(view, rows.clone(), &mut split, &mut |y, columns, halves| {
+                directional.strip(view, rows.clone(), held, &mut split, &mut |y, columns, halves| {
                     for (from, to) in halves.as_flattened().iter().zip(quarters.as_flattened_mut()) {
                         kernels::directional_quarters(self.simd, from, to);
                     }
@@ -124,6 +143,31 @@ impl LinearPlan {
         if self.store == Store::Streamed {
             rgb8::fence();
         }
+        Ok(())
+    }
+}
+
+/// Strips of one frame by one thread. A strip that begins where the last one ended goes on with the rows that are held,
+/// others begin anew; what is written is the same.
+#[derive(Debug)]
+pub struct LinearStrips<'a> {
+    plan: &'a LinearPlan,
+    scratch: &'a mut LinearScratch,
+    view: RawView<'a>,
+    /// The row after the last strip.
+    next: Option<u32>,
+}
+
+impl LinearStrips<'_> {
+    /// As [`LinearPlan::strip_with`].
+    ///
+    /// # Errors
+    /// As [`LinearPlan::strip_with`].
+    pub fn strip(&mut self, rows: Range<u32>, out: &mut [u16]) -> Result<(), Error> {
+        let held = self.next.take() == Some(rows.start);
+        let end = rows.end;
+        self.plan.strip(self.scratch, &self.view, rows, out, held)?;
+        self.next = Some(end);
         Ok(())
     }
 }

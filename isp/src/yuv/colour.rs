@@ -27,7 +27,7 @@ pub enum YuvMatrix {
 
 impl YuvMatrix {
     /// The parts of red and blue in luma.
-    fn red_and_blue(self) -> (f64, f64) {
+    pub(super) fn red_and_blue(self) -> (f64, f64) {
         match self {
             Self::Rec601 => (0.299, 0.114),
             Self::Rec709 => (0.2126, 0.0722),

@@ -13,6 +13,7 @@
 //! 8-bit code, and the same at every [`Simd`] level.
 
 mod colour;
+pub(crate) mod encode;
 mod geometry;
 pub(crate) mod rows;
 
@@ -20,6 +21,7 @@ use std::ops::Range;
 
 pub use colour::{Primaries, Transfer, YuvColour, YuvMatrix, YuvRange};
 pub(crate) use colour::{Weights, convert};
+pub(crate) use encode::Encoding;
 pub use geometry::{YuvGeometry, YuvLayout, YuvPlane, YuvView};
 
 use crate::demosaic::check_rows;

@@ -60,6 +60,9 @@ pub(super) struct Lane {
     listeners: Arc<Listeners>,
     tier: Tier,
     estimate_ms: Arc<AtomicU64>,
+    /// The memory of the last proxy, for the next one: fresh memory costs more than the pixels do.
+    binned: proxy::Proxy,
+    picture: Picture,
     /// The last capture that was announced: captures come one after the other.
     announced: u64,
     /// Why the frames so far of captures gave no proxy. The next captures begin before the last one's burst is stored.
@@ -76,7 +79,8 @@ impl Lane {
         estimate_ms: Arc<AtomicU64>,
     ) -> Self {
         let (announced, refused, unsettled) = (0, HashMap::new(), Vec::new());
-        Self { library, listeners, tier, estimate_ms, announced, refused, unsettled }
+        let (binned, picture) = (proxy::Proxy::default(), Picture { width: 0, height: 0, data: Vec::new() });
+        Self { library, listeners, tier, estimate_ms, binned, picture, announced, refused, unsettled }
     }
 
     /// Works until it is told to stop. What panics is told to `failed`, and costs the photo that it happened to.
@@ -164,14 +168,15 @@ impl Lane {
         }
     }
 
-    fn announce(&self, capture: &Capture, frame: &Frame, setup: &Setup) -> Result<(), Error> {
+    fn announce(&mut self, capture: &Capture, frame: &Frame, setup: &Setup) -> Result<(), Error> {
         let waited = clock::now().saturating_sub(capture.requested);
         let mut stages = ProxyStages {
             wait_us: u64::try_from(waited.as_micros()).unwrap_or(u64::MAX),
             ..ProxyStages::default()
         };
         let mut laps = Laps::start();
-        let (picture, rendering) = proxy(frame, setup)?;
+        let rendering = self.develop(frame, setup)?;
+        let picture = &self.picture;
         stages.isp_us = laps.lap_us();
 
         let shot = sensor::shot(&setup.info, &setup.config, frame, capture.requested);
@@ -186,7 +191,7 @@ impl Lane {
         };
         let caption =
             caption::of(self.library.id(), capture.asset_id, &capture.captured_at, &shot, rendition);
-        let jpeg = encode::jpeg(&picture, encode::JpegQuality::PROXY, Some(&caption))?;
+        let jpeg = encode::jpeg(picture, encode::JpegQuality::PROXY, Some(&caption))?;
         stages.jpeg_us = laps.lap_us();
         crash::point("proxy-encoded");
 
@@ -238,6 +243,33 @@ impl Lane {
         Ok(())
     }
 
+    /// Makes the quick picture of a frame, half its size, and gives the look that the full one is to have where we give it
+    /// one.
+    fn develop(&mut self, frame: &Frame, setup: &Setup) -> Result<Option<Rendering>, Error> {
+        let bytes = frame.read()?;
+        match setup.pixels {
+            Pixels::Raw(geometry) => {
+                self.binned.bin(&RawView::new(geometry, &bytes)?)?;
+                drop(bytes);
+                let colour = sensor::colour(&setup.info.sensor);
+                let rendering = Rendering::automatic(self.binned.statistics(), colour);
+                self.binned.render_to(&rendering, &mut self.picture)?;
+                Ok(Some(rendering))
+            }
+            Pixels::Yuv(geometry) => {
+                self.picture = yuv::proxy(&YuvView::of_planes(geometry, pixels::memories(&bytes))?)?;
+                Ok(None)
+            }
+            Pixels::Jpeg(frames) => {
+                let refused = |reason| Error::CameraPicture { camera: setup.info.id.clone(), reason };
+                let shape = Shape::of(&bytes, frames.width, frames.height).map_err(refused)?;
+                camera_jpeg::check(&bytes, &shape).map_err(refused)?;
+                self.picture = camera_jpeg::decode(&bytes, &shape).map_err(refused)?.halved()?;
+                Ok(None)
+            }
+        }
+    }
+
     fn note(&self, spooled: &Spooled) -> Result<(), Error> {
         let &Spooled { ref capture, frames, bytes, mut stages } = spooled;
         let raw = self.library.layout().raw(capture.asset_id);
@@ -255,29 +287,6 @@ impl Lane {
         crash::point("raw-committed");
         capture.send(EventKind::RawSecured { asset_id: capture.asset_id, frames, bytes, stages });
         Ok(())
-    }
-}
-
-/// The quick picture of a frame, half its size, and the look that the full one is to have where we give it one.
-fn proxy(frame: &Frame, setup: &Setup) -> Result<(Picture, Option<Rendering>), Error> {
-    let bytes = frame.read()?;
-    match setup.pixels {
-        Pixels::Raw(geometry) => {
-            let binned = proxy::bin(&RawView::new(geometry, &bytes)?)?;
-            drop(bytes);
-            let rendering = Rendering::automatic(binned.statistics(), sensor::colour(&setup.info.sensor));
-            Ok((binned.render(&rendering)?, Some(rendering)))
-        }
-        Pixels::Yuv(geometry) => {
-            Ok((yuv::proxy(&YuvView::of_planes(geometry, pixels::memories(&bytes))?)?, None))
-        }
-        Pixels::Jpeg(frames) => {
-            let refused = |reason| Error::CameraPicture { camera: setup.info.id.clone(), reason };
-            let shape = Shape::of(&bytes, frames.width, frames.height).map_err(refused)?;
-            camera_jpeg::check(&bytes, &shape).map_err(refused)?;
-            let picture = camera_jpeg::decode(&bytes, &shape).map_err(refused)?;
-            Ok((picture.halved()?, None))
-        }
     }
 }
 

@@ -45,11 +45,7 @@ pub(super) fn rows(stored: &Pixels) -> Rows {
 
 /// The smallest packing that keeps every bit.
 fn raw(geometry: RawGeometry) -> Result<RawGeometry, latent_isp::Error> {
-    let packing = match geometry.bits {
-        8 => Packing::Bytes,
-        10 | 12 | 14 => Packing::Mipi,
-        _ => Packing::Le16,
-    };
+    let packing = Packing::smallest(geometry.bits);
     let stride_bytes = RawGeometry { packing, ..geometry }.row_bytes()?;
     Ok(RawGeometry { packing, stride_bytes, ..geometry })
 }

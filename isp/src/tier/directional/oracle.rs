@@ -6,7 +6,7 @@ use super::line::BAND;
 use crate::mosaic::mirror;
 use crate::simd::Level;
 use crate::tier::{Plan, Tier};
-use crate::{CfaPattern, Channel, Packing, RawGeometry, RawView, Simd};
+use crate::{CfaPattern, Channel, Packing, RawGeometry, RawView, Simd, packing};
 
 /// White of the tested frames: each code is a quarter.
 const WHITE: u16 = 1020;
@@ -177,19 +177,27 @@ impl Mosaic {
         picture
     }
 
-    /// The tier's result by strips that end at row `cut`, `height` and at a level.
-    fn by_tier(&self, tier: Tier, simd: Simd, cut: u32) -> Vec<u8> {
+    /// The tier's result for samples in one form, by strips that end at row `cut`, `height` and at a level.
+    fn by_tier(&self, tier: Tier, (packing, bits): Form, simd: Simd, cut: u32) -> Vec<u8> {
+        let row_bytes = packing.row_bytes(bits, self.width as usize).unwrap();
+        let white = if bits == 8 { WHITE / 4 } else { WHITE };
         let geometry = RawGeometry {
             width: self.width,
             height: self.height,
-            stride_bytes: 2 * self.width as usize,
-            bits: 10,
-            packing: Packing::Le16,
+            // At an odd stride, so that words lie at odd addresses too.
+            stride_bytes: row_bytes + 3,
+            bits,
+            packing,
             pattern: self.pattern,
             black: 0,
-            white: WHITE,
+            white,
         };
-        let bytes: Vec<u8> = self.quarters.iter().flat_map(|code| code.to_le_bytes()).collect();
+        let mut bytes = vec![0xff; geometry.stride_bytes * self.height as usize];
+        let rows = self.quarters.chunks_exact(self.width as usize);
+        for (quarters, row) in rows.zip(bytes.chunks_exact_mut(geometry.stride_bytes)) {
+            let codes: Vec<u16> = quarters.iter().map(|quarter| quarter / (WHITE / white)).collect();
+            packing::pack_row(&codes, bits, packing, row).unwrap();
+        }
         let view = RawView::new(geometry, &bytes).unwrap();
         let plan = Plan::new(geometry, tier, simd).unwrap();
         let mut scratch = plan.scratch();
@@ -202,21 +210,34 @@ impl Mosaic {
     }
 
     fn check(&self, cut: u32) {
+        let whole = Mosaic { quarters: self.quarters.iter().map(|code| code & !3).collect(), ..self.clone() };
         for tier in [Tier::Still, Tier::Best] {
-            let expected = self.picture(tier);
-            for level in Level::ALL {
-                let simd = Simd::detect().at_most(level);
-                if simd.level() == level {
-                    assert!(
-                        self.by_tier(tier, simd, cut) == expected,
-                        "{tier:?} at {} in {self:?}",
-                        level.name()
-                    );
-                }
+            whole.check_forms(tier, &[(Packing::Bytes, 8)], cut);
+            self.check_forms(tier, &FORMS, cut);
+        }
+    }
+
+    fn check_forms(&self, tier: Tier, forms: &[Form], cut: u32) {
+        let expected = self.picture(tier);
+        for (&form, level) in forms.iter().flat_map(|form| Level::ALL.map(|level| (form, level))) {
+            let simd = Simd::detect().at_most(level);
+            if simd.level() == level {
+                assert!(
+                    self.by_tier(tier, form, simd, cut) == expected,
+                    "{tier:?} of {form:?} at {} in {self:?}",
+                    level.name()
+                );
             }
         }
     }
 }
+
+/// How samples lie in memory, and their bits.
+type Form = (Packing, u8);
+
+/// Forms in which every quarter has a code of its own.
+const FORMS: [Form; 5] =
+    [(Packing::Le16, 10), (Packing::Le16, 16), (Packing::Mipi, 10), (Packing::Mipi, 12), (Packing::Mipi, 14)];
 
 fn mosaic(width: std::ops::Range<u32>, height: std::ops::Range<u32>) -> impl Strategy<Value = Mosaic> {
     let pattern = prop::sample::select(CfaPattern::ALL.to_vec());
