@@ -2,3 +2,8 @@
 #![forbid(unsafe_code)]
 
 pub mod clock;
+pub mod frame;
+pub mod gates;
+pub mod stages;
+pub mod static_cycles;
+pub mod trace;

@@ -1,5 +1,6 @@
 //! The command line: verbs and their arguments.
 
+use std::ffi::OsString;
 use std::path::PathBuf;
 
 use clap::{Args, Parser, Subcommand, ValueEnum};
@@ -111,7 +112,7 @@ pub(crate) struct ConformanceArgs {
     /// Only these checks, and those that they rest on: an id, a part from its front, or a pattern with *
     #[arg(long, value_name = "PATTERN")]
     pub(crate) filter: Vec<String>,
-    /// The board's file, with the failures that are expected there
+    /// The board's file: what its camera shows, and the failures that are expected there
     #[arg(long, value_name = "FILE")]
     pub(crate) board: Option<PathBuf>,
     /// Write the report in every format into this folder
@@ -194,7 +195,7 @@ pub(crate) enum DemosaicArg {
 
 #[derive(Debug, Args)]
 pub(crate) struct DevelopArgs {
-    /// The raw file; what a sidecar FILE.toml says need not be said here
+    /// The raw file: a DNG, or bare samples; what a sidecar FILE.toml says need not be said here
     #[arg(value_name = "FILE")]
     pub(crate) file: PathBuf,
     /// Samples in a row
@@ -221,7 +222,7 @@ pub(crate) struct DevelopArgs {
     /// Sample value of saturation [default: the largest that the bits allow]
     #[arg(long, value_name = "N")]
     pub(crate) white: Option<u16>,
-    /// White balance gains for red, green and blue, as in 2.1,1,1.6 [default: from the picture itself]
+    /// White balance gains for red, green and blue, as in 2.1,1,1.6 [default: those of the DNG, else from the picture itself]
     #[arg(long, value_name = "R,G,B", value_parser = gains)]
     pub(crate) gains: Option<[f32; 3]>,
     /// Demosaic tier
@@ -248,6 +249,11 @@ impl Verb {
             Self::Jobs { verb: JobsVerb::Run(args) } => args.place.json,
         }
     }
+}
+
+/// Whether a command line asks for JSON, be it understood or not.
+pub(crate) fn wants_json(args: impl Iterator<Item = OsString>) -> bool {
+    args.take_while(|arg| arg != "--").any(|arg| arg == "--json")
 }
 
 fn pattern(text: &str) -> Result<CfaPattern, String> {

@@ -7,24 +7,33 @@ use std::sync::atomic::{AtomicBool, Ordering};
 use std::time::Duration;
 
 use indicatif::{ProgressBar, ProgressDrawTarget, ProgressStyle};
-use latent_hal::conformance::{Check, Effort, Finding, Format, Progress, Report, Subject, Suite, Verdict};
+use latent_hal::conformance::{
+    Check, Effort, Expected, Finding, Format, Progress, Report, Subject, Suite, Verdict,
+};
 use latent_hal::discovery::{self, SYSFS};
+use latent_hal::kernel::Linux;
+use latent_hal::media::Pipeline;
 use latent_hal::{Camera, CameraName};
 use latent_pipeline::{Error, source};
 use serde_json::json;
 
+use crate::board::BoardCamera;
 use crate::cli::ConformanceArgs;
 use crate::exit::{self, Failure};
 use crate::output::Output;
 use crate::{board, compliance};
 
 pub(crate) fn run(args: &ConformanceArgs, output: Output, cancel: &Arc<AtomicBool>) -> Result<u8, Failure> {
-    let suite = suite(args, cancel)?;
+    let board = args.board.as_deref().map(board::read).transpose()?.unwrap_or_default();
+    let suite = suite(args, board.expected, cancel)?;
     if args.list {
         list(&suite.selected(), output);
         return Ok(exit::DONE);
     }
-    let device = Device::find(args.camera.as_deref())?;
+    let mut device = Device::find(args.camera.as_deref(), &board.cameras)?;
+    if let Some(picture) = board.scene {
+        device.subject = device.subject.with_scene(Arc::new(picture));
+    }
     let comparison = match (&args.v4l2_compliance, &device.path) {
         (None, _) => None,
         // First, so that nobody waits for the checks to learn that it is missing.
@@ -51,7 +60,11 @@ pub(crate) fn run(args: &ConformanceArgs, output: Output, cancel: &Arc<AtomicBoo
     Ok(report.exit_status())
 }
 
-fn suite(args: &ConformanceArgs, cancel: &Arc<AtomicBool>) -> Result<Suite, Failure> {
+fn suite(
+    args: &ConformanceArgs,
+    expected: Vec<Expected>,
+    cancel: &Arc<AtomicBool>,
+) -> Result<Suite, Failure> {
     for filter in &args.filter {
         let alone = Suite { filters: vec![filter.clone()], ..Suite::default() };
         if alone.selected().is_empty() {
@@ -62,9 +75,11 @@ fn suite(args: &ConformanceArgs, cancel: &Arc<AtomicBool>) -> Result<Suite, Fail
     }
     let effort =
         Effort { frames: args.frames, restarts: args.restarts, patience: Duration::from_secs(args.patience) };
-    let expected = args.board.as_deref().map(board::expected).transpose()?.unwrap_or_default();
     Ok(Suite { effort, filters: args.filter.clone(), expected, stop: Arc::clone(cancel) })
 }
+
+/// Where the kernel's device files are.
+const DEV: &str = "/dev";
 
 /// The device under test, and its file where it has one.
 struct Device {
@@ -73,8 +88,13 @@ struct Device {
 }
 
 impl Device {
-    fn find(name: Option<&str>) -> Result<Self, Failure> {
-        let Some(name) = name else { return Self::first() };
+    fn find(name: Option<&str>, of_board: &[BoardCamera]) -> Result<Self, Failure> {
+        let Some(name) = name else {
+            return of_board.first().map_or_else(Self::first, Self::of_board);
+        };
+        if let Some(camera) = of_board.iter().find(|camera| camera.id == name) {
+            return Self::of_board(camera);
+        }
         if name.starts_with("replay:") {
             source::open(Some(name)).map_err(unusable)?;
             let owned = name.to_owned();
@@ -87,6 +107,17 @@ impl Device {
             return Ok(Self { subject: Subject::camera(name, open), path: None });
         }
         Self::named(&name.parse().map_err(unusable)?)
+    }
+
+    /// A camera of several parts, wherever its nodes got their numbers.
+    fn of_board(camera: &BoardCamera) -> Result<Self, Failure> {
+        let BoardCamera { id, driver, wish } = camera;
+        let found = Pipeline::of_driver(&Linux, Path::new(DEV), driver, wish).map_err(unusable)?;
+        let path = found.capture().to_owned();
+        drop(found);
+        let mut subject = Subject::device(&path, wish).map_err(unusable)?;
+        subject.rename(id);
+        Ok(Self { subject, path: Some(path) })
     }
 
     fn named(name: &CameraName) -> Result<Self, Failure> {

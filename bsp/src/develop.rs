@@ -38,11 +38,12 @@ pub(crate) fn run(args: &DevelopArgs, output: Output) -> Result<u8, Failure> {
         black: args.black,
         white: args.white,
     };
-    let geometry = raw_file::describe(&args.file, &given).map_err(Error::from)?;
-    let bytes = raw_file::load(&args.file, &geometry).map_err(Error::from)?;
-    let raw = RawView::new(geometry, &bytes).map_err(Error::from)?;
-    let automatic = Rendering::automatic(&Statistics::of(&raw), None);
-    let rendering = Rendering { gains: args.gains.unwrap_or(automatic.gains), ..automatic };
+    let file = raw_file::describe(&args.file, &given).map_err(Error::from)?;
+    let bytes = raw_file::load(&args.file, &file).map_err(Error::from)?;
+    let raw = RawView::new(file.geometry, &bytes).map_err(Error::from)?;
+    let automatic = Rendering::automatic(&Statistics::of(&raw), file.colour);
+    let gains = args.gains.or(file.gains).unwrap_or(automatic.gains);
+    let rendering = Rendering { gains, ..automatic };
     let tier = match args.demosaic {
         DemosaicArg::Preview => Tier::Preview,
         DemosaicArg::Video => Tier::Video,

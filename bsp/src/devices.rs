@@ -116,6 +116,7 @@ fn format_name(format: PixelFormat) -> String {
             format!("{} bit {} {:?}", raw.bits, raw.pattern.name(), raw.packing).to_lowercase()
         }
         PixelFormat::Yuv(yuv) => format!("{yuv:?}").to_lowercase(),
+        PixelFormat::Rgb(rgb) => format!("{rgb:?}").to_lowercase(),
         PixelFormat::Jpeg => "jpeg".to_owned(),
     }
 }

@@ -12,7 +12,7 @@ use latent_pipeline::server::Server;
 
 use crate::cli::RunArgs;
 use crate::exit::{self, Failure};
-use crate::library::folder;
+use crate::library::{boot, folder};
 use crate::output::Output;
 use crate::timeline::Timeline;
 
@@ -24,7 +24,7 @@ const LOOK: Duration = Duration::from_millis(250);
 const AGAIN: Duration = Duration::from_secs(30);
 
 pub(crate) fn run(args: &RunArgs, output: Output, cancel: &Arc<AtomicBool>) -> Result<u8, Failure> {
-    let owner = Arc::new(Owner::open_waiting(&folder(&args.place)?, cancel, PATIENCE)?);
+    let owner = Arc::new(Owner::open_waiting(&folder(&args.place)?, boot().as_deref(), cancel, PATIENCE)?);
     let _server = if args.until_empty { None } else { Server::start(&owner) };
     let timeline = Arc::new(Timeline::new(output));
     let (events, received) = EventSender::channel();

@@ -31,10 +31,18 @@ use output::Output;
 pub fn main() -> ExitCode {
     let cli = match Cli::try_parse() {
         Ok(cli) => cli,
-        Err(error) => {
-            // Help and version are no errors; a closed pipe is nobody's.
+        // Help and version are no errors; a closed pipe is nobody's.
+        Err(error) if !error.use_stderr() => {
             let _ = error.print();
-            return ExitCode::from(if error.use_stderr() { exit::USAGE } else { exit::DONE });
+            return ExitCode::from(exit::DONE);
+        }
+        Err(error) => {
+            if cli::wants_json(std::env::args_os()) {
+                Output::new(true).failure(&usage(&error));
+            } else {
+                let _ = error.print();
+            }
+            return ExitCode::from(exit::USAGE);
         }
     };
     let output = Output::new(cli.verb.json());
@@ -45,6 +53,17 @@ pub fn main() -> ExitCode {
             ExitCode::from(failure.status())
         }
     }
+}
+
+/// What is wrong with the command line, as a failure: the message without the usage, which is the hint.
+fn usage(error: &clap::Error) -> Failure {
+    let text = error.render().to_string();
+    let (message, rest) = text.split_once("\n\n").unwrap_or((&text, ""));
+    let words = |text: &str| text.split_whitespace().collect::<Vec<_>>().join(" ");
+    let hint = words(rest);
+    let mut failure = Failure::usage(words(message.trim_start_matches("error:")));
+    failure.hint = Some(hint).filter(|hint| !hint.is_empty());
+    failure
 }
 
 fn run(cli: &Cli, output: Output) -> Result<u8, Failure> {

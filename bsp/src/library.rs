@@ -23,6 +23,12 @@ pub(crate) fn folder(place: &Place) -> Result<PathBuf, Failure> {
         .ok_or_else(|| Failure::usage("which library? Name its folder with --library or $LATENT_LIBRARY"))
 }
 
+/// What tells this start of the machine from others.
+pub(crate) fn boot() -> Option<String> {
+    let text = std::fs::read_to_string("/proc/sys/kernel/random/boot_id").ok()?;
+    Some(text.trim().to_owned()).filter(|id| !id.is_empty())
+}
+
 fn value(view: &View, asset: &Asset) -> Value {
     let mut value = serde_json::to_value(view.view_of(asset)).unwrap_or_default();
     if let Value::Object(fields) = &mut value {
@@ -40,13 +46,19 @@ fn value(view: &View, asset: &Asset) -> Value {
 
 pub(crate) fn ls(args: &ListArgs, output: Output) -> Result<u8, Failure> {
     let view = View::open(&folder(&args.place)?)?;
-    let assets = view.assets()?;
+    let (assets, damaged) = (view.assets()?, view.damaged()?);
     if output.is_json() {
         let list: Vec<_> = assets.iter().map(|asset| value(&view, asset)).collect();
-        output.document(&json!({ "library": view.layout().folder().to_string_lossy(), "assets": list }));
+        let damaged: Vec<_> = damaged
+            .iter()
+            .map(|row| json!({ "table": row.table, "entry": row.entry, "what": row.what }))
+            .collect();
+        output.document(&json!({
+            "library": view.layout().folder().to_string_lossy(), "assets": list, "damaged": damaged,
+        }));
         return Ok(exit::DONE);
     }
-    if assets.is_empty() {
+    if assets.is_empty() && damaged.is_empty() {
         output.note("no photos yet; take one with `latent shoot`");
     }
     for asset in &assets {
@@ -56,6 +68,16 @@ pub(crate) fn ls(args: &ListArgs, output: Output) -> Result<u8, Failure> {
             asset.quality.as_str(),
             asset.captured_at.strftime("%Y-%m-%d %H:%M:%S"),
             view.view_of(asset).path.display(),
+        ));
+    }
+    for row in &damaged {
+        output.line(&format!("{:<14}  {:<4}  {row}", "damaged", "-"));
+    }
+    if !damaged.is_empty() {
+        output.note(&format!(
+            "{} damaged entries of {} are left as they are; their pictures and raw bursts are untouched",
+            damaged.len(),
+            view.layout().database().display()
         ));
     }
     Ok(exit::DONE)

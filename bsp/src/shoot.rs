@@ -8,14 +8,14 @@ use std::time::{Duration, Instant};
 
 use latent_pipeline::event::{Event, EventKind, EventSender};
 use latent_pipeline::library::Layout;
-use latent_pipeline::owner::{Owner, ShootRequest};
+use latent_pipeline::owner::{Notice, Owner, ShootRequest};
 use latent_pipeline::photo::State;
 use latent_pipeline::server::{self, Outcome, Server};
 use latent_pipeline::{Error, ErrorKind};
 
 use crate::cli::ShootArgs;
 use crate::exit::{self, Failure};
-use crate::library::folder;
+use crate::library::{boot, folder};
 use crate::output::Output;
 use crate::timeline::Timeline;
 
@@ -34,10 +34,10 @@ pub(crate) fn run(args: &ShootArgs, output: Output, cancel: &Arc<AtomicBool>) ->
     };
     let start = Instant::now();
     loop {
-        match Owner::open(&folder, Arc::clone(cancel)) {
+        match Owner::open(&folder, boot().as_deref(), Arc::clone(cancel)) {
             Ok(owner) => return as_owner(&Arc::new(owner), &request, output),
             Err(error @ Error::LibraryBusy { .. }) => {
-                if let Some(result) = as_client(&folder, &request, output)? {
+                if let Some(result) = as_client(&folder, &request, cancel, output)? {
                     return Ok(result);
                 }
                 if start.elapsed() >= PATIENCE || cancel.load(Ordering::Relaxed) {
@@ -64,11 +64,20 @@ fn as_owner(owner: &Arc<Owner>, request: &ShootRequest, output: Output) -> Resul
             tally
         });
         let notices = Arc::clone(&timeline);
-        let result = owner.shoot(
-            request,
-            &events,
-            &(Arc::new(move |notice: latent_pipeline::owner::Notice<'_>| notices.notice(&notice)) as _),
-        );
+        let notice = Arc::new(move |notice: Notice<'_>| notices.notice(&notice)) as _;
+        let result = owner.shoot(request, &events, &notice);
+        // Photos of earlier runs come after our own, and what becomes of them does not fail this run.
+        if request.develop
+            && result.is_ok()
+            && let Ok(others) = owner.develop(&events, &notice)
+            && let Some((_, why)) = others.postponed.first()
+            && !output.is_json()
+        {
+            output.note(&format!(
+                "{} earlier photos keep their quick picture for now: {why}",
+                others.postponed.len()
+            ));
+        }
         drop(events);
         (result, printing.join().unwrap_or_default())
     });
@@ -79,7 +88,12 @@ fn as_owner(owner: &Arc<Owner>, request: &ShootRequest, output: Output) -> Resul
 }
 
 /// `None` when the owner does not answer.
-fn as_client(folder: &Path, request: &ShootRequest, output: Output) -> Result<Option<u8>, Failure> {
+fn as_client(
+    folder: &Path,
+    request: &ShootRequest,
+    cancel: &AtomicBool,
+    output: Output,
+) -> Result<Option<u8>, Failure> {
     let timeline = Timeline::new(output);
     let mut tally = Tally::default();
     // The owner's current folder is another one: what names a file must name it for everybody.
@@ -88,7 +102,7 @@ fn as_client(folder: &Path, request: &ShootRequest, output: Output) -> Result<Op
         let path = std::path::absolute(path).map_err(|error| Error::file("find", path, error))?;
         request.camera = Some(format!("replay:{}", path.display()));
     }
-    let answer = server::request(&Layout::new(folder)?, &request, |event| {
+    let answer = server::request(&Layout::new(folder)?, &request, cancel, |event| {
         tally.count(&event);
         timeline.event(&event);
     });
@@ -172,7 +186,7 @@ fn conclude(
     if let Some(why) = outcome.postponed.first() {
         return Err(Failure::failed(
             "postponed",
-            format!("{} photos keep their quick picture for now: {why}", outcome.postponed.len()),
+            format!("{} photos keep their quick picture for now: {why}", outcome.waiting()),
             Some("`latent jobs run --until-empty` tries again; nothing is lost"),
         ));
     }

@@ -75,6 +75,7 @@ fn samples(format: PixelFormat) -> String {
     match format {
         PixelFormat::Raw(raw) => format!("{} bit {}", raw.bits, raw.pattern.name()),
         PixelFormat::Yuv(layout) => format!("{layout:?}, developed by the camera").to_lowercase(),
+        PixelFormat::Rgb(order) => format!("{order:?}, developed by the camera").to_lowercase(),
         PixelFormat::Jpeg => "JPEG, developed by the camera".to_owned(),
     }
 }

@@ -120,7 +120,9 @@ pub enum Dequeued {
     /// The device tells something beside its frames. After [`Event::SourceChanged`] with another resolution the stream
     /// must be configured again; after [`Event::EndOfStream`] waiting again starts the device anew.
     Event(Event),
-    /// So many slots are held by the caller that the device has none to fill: drop a frame, then ask again.
+    /// So many slots are held by the caller that the device has none to fill: drop a frame, then ask again. Who holds no
+    /// more than [`StreamConfig::held`] does not bring it about. A driver that keeps buffers and does not tell so is found
+    /// out by its silence, which takes two seconds.
     Starved,
 }
 

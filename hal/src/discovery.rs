@@ -75,8 +75,8 @@ pub(crate) fn under_dev(name: &str) -> Option<PathBuf> {
     inside.then(|| Path::new("/dev").join(name))
 }
 
-/// The media devices of the device that a video node belongs to, under a sysfs mounted at `root`. A driver may have
-/// several; which one has the node its graph tells.
+/// The media devices of the device that a video node belongs to, under a sysfs mounted at `root`. The node may be named
+/// by a link, as udev makes them (`/dev/v4l/by-id`). A driver may have several; which one has the node its graph tells.
 pub fn media_of(root: &Path, video: &Path) -> Vec<PathBuf> {
     let Some(folder) = device_folder(root, video) else { return Vec::new() };
     let entries = fs::read_dir(folder.join("device")).into_iter().flatten().flatten();
@@ -87,7 +87,7 @@ pub fn media_of(root: &Path, video: &Path) -> Vec<PathBuf> {
 }
 
 /// The other video nodes of the device that a video node belongs to, by their numbers: metadata and other streams of the
-/// same camera, and those of other cameras where a driver has several on one device.
+/// same camera, and those of other cameras where a driver has several on one device. The node may be named by a link.
 pub fn siblings(root: &Path, video: &Path) -> Vec<PathBuf> {
     let Some(own) = device_folder(root, video) else { return Vec::new() };
     let Ok(entries) = fs::read_dir(own.join("device/video4linux")) else { return Vec::new() };
@@ -100,8 +100,9 @@ pub fn siblings(root: &Path, video: &Path) -> Vec<PathBuf> {
 
 /// The folder of the class's device whose file this is.
 fn device_folder(root: &Path, video: &Path) -> Option<PathBuf> {
+    let video = fs::canonicalize(video).unwrap_or_else(|_| video.to_owned());
     let entries = fs::read_dir(root.join("class/video4linux")).ok()?;
-    entries.flatten().map(|entry| entry.path()).find(|folder| file_of(folder).as_deref() == Some(video))
+    entries.flatten().map(|entry| entry.path()).find(|folder| file_of(folder).as_ref() == Some(&video))
 }
 
 /// The device file of a folder of sysfs.
@@ -186,6 +187,23 @@ mod tests {
         let siblings = |video: &str| siblings(root.path(), Path::new(video));
         assert_eq!(siblings("/dev/video1"), [Path::new("/dev/video0"), Path::new("/dev/video10")]);
         assert!(siblings("/dev/video2").is_empty() && siblings("/dev/null").is_empty());
+    }
+
+    #[test]
+    fn a_node_that_is_named_by_a_link_leads_to_the_same() {
+        let root = tempfile::tempdir().unwrap();
+        for (video, file) in [("video0", "null"), ("video1", "video1")] {
+            device(root.path(), video, &[("uevent", &format!("DEVNAME={file}\n"))]);
+            let camera = root.path().join("devices/camera");
+            fs::create_dir_all(camera.join("video4linux").join(video)).unwrap();
+            let link = root.path().join("class/video4linux").join(video).join("device");
+            std::os::unix::fs::symlink(&camera, link).unwrap();
+        }
+        fs::create_dir_all(root.path().join("devices/camera/media3")).unwrap();
+        let by_id = root.path().join("usb-camera-video-index0");
+        std::os::unix::fs::symlink("/dev/null", &by_id).unwrap();
+        assert_eq!(media_of(root.path(), &by_id), [Path::new("/dev/media3")]);
+        assert_eq!(siblings(root.path(), &by_id), [Path::new("/dev/video1")]);
     }
 
     #[test]

@@ -1,4 +1,4 @@
-//! How raw samples lie in memory.
+//! How the samples of frames lie in memory.
 
 /// Which colour the sensor sees at each place of the 2x2 cell that repeats over it, row by row from the top left.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
@@ -102,6 +102,39 @@ pub enum YuvFormat {
     Yvu444,
 }
 
+/// A format whose samples are red, green and blue, 8 bits each, together; bytes in the order of memory, `x` for one that
+/// means nothing.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
+pub enum RgbFormat {
+    /// Red, green, blue.
+    Rgb24,
+    /// Blue, green, red.
+    Bgr24,
+    /// Red, green, blue, x.
+    Rgbx32,
+    /// Blue, green, red, x.
+    Bgrx32,
+    /// x, red, green, blue.
+    Xrgb32,
+    /// x, blue, green, red.
+    Xbgr32,
+}
+
+impl RgbFormat {
+    /// Bytes that `width` pixels need.
+    pub fn row_bytes(self, width: u32) -> usize {
+        (width as usize).saturating_mul(self.pixel_bytes())
+    }
+
+    /// Bytes of a pixel.
+    pub fn pixel_bytes(self) -> usize {
+        match self {
+            Self::Rgb24 | Self::Bgr24 => 3,
+            Self::Rgbx32 | Self::Bgrx32 | Self::Xrgb32 | Self::Xbgr32 => 4,
+        }
+    }
+}
+
 /// No format has more colour planes.
 pub const MOST_COLOR_PLANES: usize = 3;
 
@@ -197,6 +230,8 @@ pub enum PixelFormat {
     Raw(RawFormat),
     /// Luma and chroma, developed by the camera.
     Yuv(YuvFormat),
+    /// Red, green and blue, developed by the camera.
+    Rgb(RgbFormat),
     /// A JPEG picture a frame; its bytes are as many as [`crate::frame::Shot::bytes_used`] says.
     Jpeg,
 }
@@ -206,7 +241,7 @@ impl PixelFormat {
     pub fn raw(self) -> Option<RawFormat> {
         match self {
             Self::Raw(raw) => Some(raw),
-            Self::Yuv(_) | Self::Jpeg => None,
+            Self::Yuv(_) | Self::Rgb(_) | Self::Jpeg => None,
         }
     }
 
@@ -215,6 +250,7 @@ impl PixelFormat {
         match self {
             Self::Raw(raw) => raw.row_bytes(width),
             Self::Yuv(yuv) => yuv.row_bytes(width),
+            Self::Rgb(rgb) => rgb.row_bytes(width),
             Self::Jpeg => 0,
         }
     }
@@ -222,11 +258,11 @@ impl PixelFormat {
     /// The planes of a picture whose first plane has rows of `stride` bytes; none for JPEG.
     pub fn planes(self, width: u32, height: u32, stride: usize) -> Vec<ColorPlane> {
         match self {
-            Self::Raw(raw) => vec![ColorPlane {
+            Self::Raw(_) | Self::Rgb(_) => vec![ColorPlane {
                 memory: 0,
                 offset: 0,
                 stride,
-                row_bytes: raw.row_bytes(width),
+                row_bytes: self.row_bytes(width),
                 rows: height as usize,
             }],
             Self::Yuv(yuv) => yuv.planes(width, height, stride),
@@ -243,7 +279,7 @@ impl PixelFormat {
     ) -> Vec<ColorPlane> {
         match self {
             Self::Yuv(yuv) => yuv.separate_planes(width, height, strides),
-            Self::Raw(_) | Self::Jpeg => self.planes(width, height, strides[0]),
+            Self::Raw(_) | Self::Rgb(_) | Self::Jpeg => self.planes(width, height, strides[0]),
         }
     }
 
@@ -304,6 +340,14 @@ mod tests {
     fn odd_sizes_have_whole_chroma_samples() {
         assert_eq!(YuvFormat::Nv12.planes(5, 3, 6), [plane(0, 6, 5, 3), plane(18, 6, 6, 2)]);
         assert_eq!(YuvFormat::Yuyv.row_bytes(5), 12);
+    }
+
+    #[test]
+    fn red_green_and_blue_are_one_plane() {
+        let format = PixelFormat::Rgb(RgbFormat::Rgb24);
+        assert_eq!(format.planes(5, 3, 16), [plane(0, 16, 15, 3)]);
+        assert_eq!(PixelFormat::Rgb(RgbFormat::Xrgb32).row_bytes(5), 20);
+        assert_eq!((format.raw(), format.bits()), (None, 8));
     }
 
     #[test]

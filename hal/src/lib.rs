@@ -14,6 +14,7 @@ pub mod error;
 #[cfg(any(test, feature = "fake-kernel"))]
 pub mod fake;
 pub mod format;
+mod fourcc;
 pub mod frame;
 pub mod hotplug;
 pub mod kernel;
@@ -29,6 +30,6 @@ pub mod v4l2;
 
 pub use camera::{Camera, CameraInfo, Crop, Dequeued, Mode, Sensor, StreamConfig, StreamRequest, Watch};
 pub use error::Error;
-pub use format::{CfaPattern, Packing, PixelFormat, RawFormat, YuvFormat};
+pub use format::{CfaPattern, Packing, PixelFormat, RawFormat, RgbFormat, YuvFormat};
 pub use frame::{Exposure, Frame, SlotPool};
 pub use open::{CameraName, open, open_default};

@@ -18,14 +18,14 @@ const BUS: &str = "v4l2:";
 const LIBCAMERA: &str = "libcamera:";
 const VIRTUAL: &str = "virtual";
 
-/// A camera as people write it: `/dev/video0`, `v4l2:BUS_INFO`, `libcamera:ID`, `virtual`,
+/// A camera as people write it: `/dev/video0`, `v4l2:BUS_INFO`, `v4l2:BUS_INFO#NODE`, `libcamera:ID`, `virtual`,
 /// `virtual:OPTIONS`.
 #[derive(Clone, Debug, PartialEq)]
 pub enum CameraName {
     /// A device file, by its absolute path.
     Device(PathBuf),
     /// The camera with this V4L2 bus information: the same whichever number its device file got. Of several such
-    /// device files on one bus it is the one with the lowest number.
+    /// device files on one bus it is the one with the lowest number, or the one whose name follows a `#`.
     Bus(String),
     /// The camera to which libcamera gives this id.
     Libcamera(String),
@@ -144,12 +144,17 @@ pub fn open_default() -> Result<Box<dyn Camera>, Error> {
     }
 }
 
+/// Whether a name means the camera of this id; without a node's name it means the first node.
+fn is_named(id: &str, wanted: &str) -> bool {
+    id == wanted || id.split_once('#').is_some_and(|(bus, _)| bus == wanted)
+}
+
 fn open_bus(root: &Path, bus: &str) -> Result<V4l2Camera, Error> {
     let wanted = format!("{BUS}{bus}");
     let mut others = Vec::new();
     for found in discovery::list(root) {
         match found.open() {
-            Ok(camera) if camera.info().id == wanted => return Ok(camera),
+            Ok(camera) if is_named(&camera.info().id, &wanted) => return Ok(camera),
             Ok(camera) => others.push(camera.info().id.clone()),
             Err(error) => others.push(error.to_string()),
         }
@@ -204,6 +209,14 @@ mod tests {
         assert!(error.to_string().contains("v4l2:usb-1"), "{error}");
         std::fs::create_dir_all(root.path().join("class/video4linux/video999")).unwrap();
         assert!(open_bus(root.path(), "usb-1").unwrap_err().to_string().contains("/dev/video999"));
+    }
+
+    #[test]
+    fn one_of_several_nodes_is_named_by_its_label_and_the_first_by_the_bus_alone() {
+        let id = "v4l2:platform:vimc#RGB/YUV Capture";
+        assert!(is_named(id, id) && is_named(id, "v4l2:platform:vimc"));
+        assert!(!is_named(id, "v4l2:platform:vimc#Raw Capture 0") && !is_named(id, "v4l2:platform"));
+        assert_eq!(parse(id), CameraName::Bus("platform:vimc#RGB/YUV Capture".to_owned()));
     }
 
     #[test]

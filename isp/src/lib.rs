@@ -24,6 +24,7 @@ mod curve;
 mod defects;
 pub mod demosaic;
 pub mod develop;
+pub mod dng;
 mod error;
 mod exposure;
 pub mod fused;

@@ -96,9 +96,9 @@ pub(crate) fn green_changes(greens: Greens, [upper, lower]: [&[[u16; 2]]; 2], sq
     // Green of the row that has it in even columns has the other row's on its left and right; the rows are exchanged for
     // the patterns that begin with green.
     if greens.upper == 0 {
-        changes(greens, lower, upper, squares)
+        changes(greens, lower, upper, squares);
     } else {
-        changes(greens, upper, lower, squares)
+        changes(greens, upper, lower, squares);
     }
 }
 

@@ -103,7 +103,7 @@ impl<'a> Writer<'a> {
                 plane(blue, rows, width)?,
             ]),
             Target::Yuv420 { luma, chroma, matrix, range } => {
-                if rows.start % 2 != 0 || rows.end % 2 != 0 && rows.end != height {
+                if !rows.start.is_multiple_of(2) || !rows.end.is_multiple_of(2) && rows.end != height {
                     return Err(Error::HalfCells { start: rows.start, end: rows.end, height });
                 }
                 let (cells, columns) = (rows.start / 2..rows.end.div_ceil(2), width.div_ceil(2));
@@ -146,13 +146,13 @@ impl<'a> Writer<'a> {
                 }
                 let [even, odd] = halves;
                 let [upper, lower] = &mut room.sums;
-                let sums = if y % 2 == 0 { &mut *upper } else { &mut *lower };
+                let sums = if y.is_multiple_of(2) { &mut *upper } else { &mut *lower };
                 kernels::encode_pairs(simd, even, odd, sums.each_mut().map(Vec::as_mut_slice));
-                if y % 2 == 0 && y + 1 < self.height {
+                if y.is_multiple_of(2) && y + 1 < self.height {
                     return;
                 }
                 let upper = upper.each_ref().map(Vec::as_slice);
-                let lower = if y % 2 == 0 { upper } else { lower.each_ref().map(Vec::as_slice) };
+                let lower = if y.is_multiple_of(2) { upper } else { lower.each_ref().map(Vec::as_slice) };
                 match chroma {
                     ChromaRows::Pairs(rows) => {
                         let [cb, cr] = &mut room.chroma;

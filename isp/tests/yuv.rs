@@ -51,6 +51,21 @@ impl Samples<'_> {
         i64::from(self.1[offset + y * stride_bytes + x])
     }
 
+    /// Red, green and blue of a pixel; `None` in layouts of luma and chroma.
+    fn pixel(&self, x: usize, y: usize) -> Option<[i64; 3]> {
+        use YuvLayout as L;
+        let (bytes, places) = match self.0.layout {
+            L::Rgb24 => (3, [0, 1, 2]),
+            L::Bgr24 => (3, [2, 1, 0]),
+            L::Rgbx32 => (4, [0, 1, 2]),
+            L::Bgrx32 => (4, [2, 1, 0]),
+            L::Xrgb32 => (4, [1, 2, 3]),
+            L::Xbgr32 => (4, [3, 2, 1]),
+            _ => return None,
+        };
+        Some(places.map(|place| self.byte(0, bytes * x + place, y)))
+    }
+
     fn luma(&self, x: usize, y: usize) -> i64 {
         use YuvLayout as L;
         match self.0.layout {
@@ -71,6 +86,7 @@ impl Samples<'_> {
             L::Nv21 | L::Nv61 | L::Nv42 => [self.byte(1, 2 * x + 1, y), self.byte(1, 2 * x, y)],
             L::Yuv420 | L::Yuv422 | L::Yuv444 => [self.byte(1, x, y), self.byte(2, x, y)],
             L::Yvu420 | L::Yvu422 | L::Yvu444 => [self.byte(2, x, y), self.byte(1, x, y)],
+            _ => unreachable!("red, green and blue have no chroma"),
         }
     }
 
@@ -128,20 +144,27 @@ fn every_layout_is_converted_as_it_is_defined() {
                 plan.strip(&view, 0..height, &mut full).unwrap();
                 for (i, pixel) in full.chunks(3).enumerate() {
                     let (x, y) = (i % width as usize, i / width as usize);
-                    let expected = Samples::rgb(16 * samples.luma(x, y), samples.chroma_at(x, y));
+                    let expected = match samples.pixel(x, y) {
+                        Some(pixel) => pixel.map(|code| code as u8),
+                        None => Samples::rgb(16 * samples.luma(x, y), samples.chroma_at(x, y)),
+                    };
                     assert_eq!(pixel, expected, "{layout} {width}x{height} ({x}, {y}) {simd:?}");
                 }
                 let half = plan.proxy(&view).unwrap();
                 assert_eq!((half.width, half.height), (width / 2, height / 2));
                 for (i, pixel) in half.data.chunks(3).enumerate() {
                     let (x, y) = (i % half.width as usize, i / half.width as usize);
-                    let luma: i64 = [(0, 0), (1, 0), (0, 1), (1, 1)]
-                        .map(|(dx, dy)| samples.luma(2 * x + dx, 2 * y + dy))
-                        .iter()
-                        .sum();
+                    let cell = [(0, 0), (1, 0), (0, 1), (1, 1)];
+                    let pixels = cell.map(|(dx, dy)| samples.pixel(2 * x + dx, 2 * y + dy));
+                    if let [Some(a), Some(b), Some(c), Some(d)] = pixels {
+                        let mean =
+                            [0, 1, 2].map(|i: usize| ((4 * (a[i] + b[i] + c[i] + d[i]) + 8) / 16) as u8);
+                        assert_eq!(pixel, mean, "{layout} proxy ({x}, {y}) {simd:?}");
+                        continue;
+                    }
+                    let luma: i64 = cell.map(|(dx, dy)| samples.luma(2 * x + dx, 2 * y + dy)).iter().sum();
                     let chroma = if !layout.halves_columns() {
-                        let cell = [(0, 0), (1, 0), (0, 1), (1, 1)]
-                            .map(|(dx, dy)| samples.chroma(2 * x + dx, 2 * y + dy));
+                        let cell = cell.map(|(dx, dy)| samples.chroma(2 * x + dx, 2 * y + dy));
                         [0, 1].map(|c: usize| 4 * cell.iter().map(|sample| sample[c]).sum::<i64>())
                     } else if layout.halves_rows() {
                         samples.chroma(x, y).map(|c| 16 * c)
@@ -199,6 +222,24 @@ fn a_picture_of_one_colour_has_it_in_both_paths_whatever_its_numbers_mean() {
 }
 
 #[test]
+fn red_green_and_blue_need_no_matrix_and_their_range_is_stretched() {
+    for matrix in [YuvMatrix::Rec601, YuvMatrix::Rec709] {
+        for (range, codes) in [
+            (YuvRange::Full, [(0, 0), (100, 100), (255, 255)]),
+            (YuvRange::Limited, [(16, 0), (126, 128), (235, 255)]),
+        ] {
+            for (code, expected) in codes {
+                let colour = YuvColour { matrix, range, ..COLOUR };
+                let (geometry, mut data) = picture(4, 2, YuvLayout::Bgr24, colour, 1);
+                data.fill(code);
+                let picture = develop(&YuvView::new(geometry, &data).unwrap()).unwrap();
+                assert!(picture.data.iter().all(|byte| *byte == expected), "{range:?} {code}: {picture:?}");
+            }
+        }
+    }
+}
+
+#[test]
 fn planes_in_memories_of_their_own_are_the_same_picture() {
     for layout in YuvLayout::ALL {
         let (geometry, data) = picture(34, 10, layout, COLOUR, 5);
@@ -248,7 +289,7 @@ proptest! {
     #[test]
     fn strips_in_any_cut_and_every_level_give_the_same_bytes(
         (width, height, cut) in (2_u32..90, 2_u32..20).prop_flat_map(|(w, h)| (Just(w), Just(h), 0..=h)),
-        (layout, matrix, range) in (0_usize..16, 0_usize..3, any::<bool>()),
+        (layout, matrix, range) in (0_usize..22, 0_usize..3, any::<bool>()),
         (transfer, primaries, seed) in (0_usize..3, 0_usize..3, any::<u32>()),
     ) {
         let colour = YuvColour {

@@ -105,6 +105,14 @@ pub enum Error {
         /// What ended it.
         reason: String,
     },
+    /// A part of this program failed: a defect of Latent's, or of a library in it.
+    #[error("the {lane} of this program failed: {message}")]
+    Panicked {
+        /// Which part.
+        lane: &'static str,
+        /// What it said.
+        message: String,
+    },
     /// The picture cannot be developed.
     #[error("cannot develop the picture: {0}")]
     Develop(#[from] latent_isp::Error),
@@ -141,6 +149,8 @@ pub enum ErrorKind {
     Device,
     /// Called off.
     Cancelled,
+    /// A defect of this program.
+    Internal,
     /// The system refused for another reason.
     System,
 }
@@ -157,6 +167,7 @@ impl ErrorKind {
             Self::NewerVersion => "newer_version",
             Self::Device => "device",
             Self::Cancelled => "cancelled",
+            Self::Internal => "internal",
             Self::System => "system",
         }
     }
@@ -193,7 +204,18 @@ impl Error {
             Self::RawFile(error) => error.io_source().map_or(ErrorKind::BadInput, io_kind),
             Self::Stream { .. } | Self::CameraPicture { .. } => ErrorKind::Device,
             Self::FrameMemory { .. } => ErrorKind::System,
+            Self::Panicked { .. } => ErrorKind::Internal,
             Self::Cancelled => ErrorKind::Cancelled,
+        }
+    }
+
+    /// What the system answered, where it was the system that refused.
+    pub fn io_source(&self) -> Option<&io::Error> {
+        match self {
+            Self::File { source, .. } => Some(source),
+            Self::Spool(error) => error.io_source(),
+            Self::RawFile(error) => error.io_source(),
+            _ => None,
         }
     }
 
@@ -220,6 +242,9 @@ impl Error {
             _ => {}
         }
         match self.kind() {
+            ErrorKind::Internal => {
+                Some("photos that were announced are safe; please report this with the message")
+            }
             ErrorKind::StorageFull => {
                 Some("free some space on that storage and try again; no photo that was announced is lost")
             }

@@ -4,9 +4,10 @@
 //! `photoAssetAvailable` comes after `frameShutter`, `rawSecured` after it, `photoFinal` last. Proxies are delivered in
 //! capture order. A capture that fails ends with `captureFailed` and nothing after it; it is never announced then, nor after.
 //!
-//! The camera's own story runs beside: `cameraLost`, then `cameraBack`; `streamChanged`. Such an event carries the id of the
-//! capture whose frames were being taken, or 0 when there was none. A capture with frames goes on after it: what has
-//! arrived becomes the photo, with a smaller `frameCount`.
+//! The camera's own story runs beside: `cameraLost`, then `cameraBack` with its first good frame; `streamChanged`. Such an
+//! event carries the id of the capture whose frames were being taken, or 0 when there was none. A capture with frames goes on
+//! after it: what has arrived becomes the photo, with a smaller `frameCount`; one without fails next. Where the capture had
+//! failed before for another reason, its `captureFailed` came first, and `cameraLost` follows with id 0.
 
 use std::collections::HashMap;
 use std::path::{Path, PathBuf};

@@ -13,6 +13,7 @@ pub mod developer;
 pub mod encode;
 pub mod error;
 pub mod event;
+mod fault;
 pub mod files;
 pub mod library;
 pub mod metadata;

@@ -22,6 +22,8 @@ pub enum Format {
     Raw,
     /// Luma and chroma, in any layout.
     Yuv,
+    /// Red, green and blue, in any order.
+    Rgb,
     /// Luma and chroma in this layout.
     Layout(YuvFormat),
     /// JPEG pictures.
@@ -52,6 +54,7 @@ impl Format {
         match (self, format) {
             (Self::Raw, PixelFormat::Raw(_))
             | (Self::Yuv, PixelFormat::Yuv(_))
+            | (Self::Rgb, PixelFormat::Rgb(_))
             | (Self::Jpeg, PixelFormat::Jpeg) => true,
             (Self::Layout(wanted), PixelFormat::Yuv(layout)) => wanted == layout,
             _ => false,
@@ -62,7 +65,7 @@ impl Format {
 /// A word that names no format.
 #[derive(Clone, Debug, PartialEq, Eq, thiserror::Error)]
 #[error(
-    "`{0}` is no format: write raw, yuv, jpeg, or a layout (yuyv, yvyu, uyvy, vyuy, nv12, nv21, nv16, nv61, yuv420, yvu420)"
+    "`{0}` is no format: write raw, yuv, rgb, jpeg, or a layout (yuyv, yvyu, uyvy, vyuy, nv12, nv21, nv16, nv61, yuv420, yvu420)"
 )]
 pub struct UnknownFormat(String);
 
@@ -75,6 +78,7 @@ impl FromStr for Format {
         match lower.as_str() {
             "raw" => Ok(Self::Raw),
             "yuv" => Ok(Self::Yuv),
+            "rgb" => Ok(Self::Rgb),
             "jpeg" | "mjpeg" => Ok(Self::Jpeg),
             name => {
                 let found = LAYOUTS.iter().find(|(known, _)| *known == name);
@@ -89,6 +93,7 @@ impl fmt::Display for Format {
         f.write_str(match self {
             Self::Raw => "raw",
             Self::Yuv => "yuv",
+            Self::Rgb => "rgb",
             Self::Jpeg => "jpeg",
             Self::Layout(layout) => {
                 LAYOUTS.iter().find(|(_, known)| known == layout).map_or("yuv", |(name, _)| *name)
@@ -103,20 +108,21 @@ const SLOW: Duration = Duration::from_millis(200);
 
 /// The best mode for photos among those that fit the wish; `None` where none fits.
 ///
-/// Raw before all else. Of pictures that the camera developed the larger ones, but luma and chroma before JPEG even at
-/// half the pixels: JPEG has lost more. Modes of less than five frames a second come last. Within that the largest, then the
+/// Raw before all else. Of pictures that the camera developed the larger ones, but luma and chroma, or red, green and blue,
+/// before JPEG even at half the pixels: JPEG has lost more. Modes of less than five frames a second come last. Within that the largest, then the
 /// deepest, then the first of the list.
 pub fn choose(modes: &[Mode], wish: &Wish) -> Option<Mode> {
     let fits = |mode: &&Mode| {
         wish.format.is_none_or(|format| format.holds(mode.format))
             && wish.size.is_none_or(|size| size == (mode.width, mode.height))
     };
-    let best = |kind: Format| {
-        let of_kind = modes.iter().filter(fits).filter(|mode| kind.holds(mode.format));
+    let best = |kinds: &[Format]| {
+        let is_of_kind = |mode: &&Mode| kinds.iter().any(|kind| kind.holds(mode.format));
+        let of_kind = modes.iter().filter(fits).filter(is_of_kind);
         // Of equals the last is the largest to `max_by_key`; the first is wanted.
         of_kind.rev().max_by_key(|mode| (is_quick(mode), pixels(mode), mode.format.bits())).copied()
     };
-    best(Format::Raw).or_else(|| match (best(Format::Yuv), best(Format::Jpeg)) {
+    best(&[Format::Raw]).or_else(|| match (best(&[Format::Yuv, Format::Rgb]), best(&[Format::Jpeg])) {
         (Some(yuv), Some(jpeg)) => {
             let enough = (is_quick(&yuv) || !is_quick(&jpeg)) && pixels(&yuv) * 2 >= pixels(&jpeg);
             Some(if enough { yuv } else { jpeg })
@@ -135,7 +141,7 @@ fn is_quick(mode: &Mode) -> bool {
 
 #[cfg(test)]
 mod tests {
-    use latent_hal::{CfaPattern, Packing, RawFormat};
+    use latent_hal::{CfaPattern, Packing, RawFormat, RgbFormat};
 
     use super::*;
 
@@ -180,6 +186,16 @@ mod tests {
     }
 
     #[test]
+    fn red_green_and_blue_are_as_good_as_luma_and_chroma() {
+        const RGB: PixelFormat = PixelFormat::Rgb(RgbFormat::Bgr24);
+        let modes = [mode(NV12, VGA, 30), mode(RGB, HD, 30), mode(PixelFormat::Jpeg, HD, 30)];
+        assert_eq!(chosen(&modes), modes[1]);
+        let wish = Wish { format: Some(Format::Rgb), size: None };
+        assert_eq!(choose(&modes, &wish), Some(modes[1]));
+        assert_eq!(choose(&modes[..1], &wish), None);
+    }
+
+    #[test]
     fn a_much_larger_jpeg_comes_before_small_luma_and_chroma() {
         let modes = [mode(YUYV, VGA, 30), mode(PixelFormat::Jpeg, BIG, 30)];
         assert_eq!(chosen(&modes), modes[1]);
@@ -220,7 +236,7 @@ mod tests {
 
     #[test]
     fn formats_print_as_they_are_written() {
-        for word in LAYOUTS.iter().map(|(name, _)| *name).chain(["raw", "yuv", "jpeg"]) {
+        for word in LAYOUTS.iter().map(|(name, _)| *name).chain(["raw", "yuv", "rgb", "jpeg"]) {
             assert_eq!(word.parse::<Format>().unwrap().to_string(), word);
         }
         assert!("h264".parse::<Format>().unwrap_err().to_string().contains("yuyv"));

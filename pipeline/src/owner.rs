@@ -1,14 +1,14 @@
 //! The owner of a library: takes photos and develops them, for itself and for clients on its socket.
 
 use std::path::Path;
+use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, Ordering};
-use std::sync::{Arc, Mutex, PoisonError};
 use std::time::{Duration, Instant};
 
 use latent_hal::{Camera, CameraInfo, StreamConfig};
 use serde::{Deserialize, Serialize};
 
-use crate::developer::{Developer, Progress, Summary};
+use crate::developer::{Developer, Progress, Summary, Turns};
 use crate::error::Error;
 use crate::event::{EventSender, Listeners};
 use crate::library::Library;
@@ -70,31 +70,36 @@ pub struct Owner {
     listeners: Arc<Listeners>,
     recovered: Report,
     cancel: Arc<AtomicBool>,
-    /// One development at a time: two would make the same picture twice.
-    developing: Mutex<()>,
+    turns: Arc<Turns>,
 }
 
 impl Owner {
-    /// Takes possession of the library in this folder and recovers it. Setting `cancel` calls off what is under way.
+    /// Takes possession of the library in this folder and recovers it. `boot` is as in [`Library::own_since`]. Setting
+    /// `cancel` calls off what is under way.
     ///
     /// # Errors
     /// [`Error::LibraryBusy`] when another process owns it; [`Error::NewerLibrary`]; [`Error::File`];
     /// [`Error::Database`].
-    pub fn open(folder: &Path, cancel: Arc<AtomicBool>) -> Result<Self, Error> {
-        let library = Arc::new(Library::own(folder)?);
+    pub fn open(folder: &Path, boot: Option<&str>, cancel: Arc<AtomicBool>) -> Result<Self, Error> {
+        let library = Arc::new(Library::own_since(folder, boot)?);
         let recovered = recovery::recover(&library)?;
         let listeners = Arc::new(Listeners::default());
-        Ok(Self { library, listeners, recovered, cancel, developing: Mutex::new(()) })
+        Ok(Self { library, listeners, recovered, cancel, turns: Arc::default() })
     }
 
     /// As [`Owner::open`], waiting for at most `patience` while another process owns the library.
     ///
     /// # Errors
     /// As [`Owner::open`].
-    pub fn open_waiting(folder: &Path, cancel: &Arc<AtomicBool>, patience: Duration) -> Result<Self, Error> {
+    pub fn open_waiting(
+        folder: &Path,
+        boot: Option<&str>,
+        cancel: &Arc<AtomicBool>,
+        patience: Duration,
+    ) -> Result<Self, Error> {
         let start = Instant::now();
         loop {
-            match Self::open(folder, Arc::clone(cancel)) {
+            match Self::open(folder, boot, Arc::clone(cancel)) {
                 Err(Error::LibraryBusy { .. })
                     if start.elapsed() < patience && !cancel.load(Ordering::Relaxed) =>
                 {
@@ -110,18 +115,37 @@ impl Owner {
         &self.library
     }
 
+    /// What calls everything off.
+    pub(crate) fn cancel(&self) -> &AtomicBool {
+        &self.cancel
+    }
+
     /// What recovery found at the start.
     pub fn recovered(&self) -> &Report {
         &self.recovered
     }
 
-    /// Takes photos and, if wished, develops them. Events go to `events`. Blocks until all is done.
+    /// Takes photos and, if wished, develops them and no others. Events go to `events`. Blocks until that is done.
     ///
     /// # Errors
-    /// [`Error::Request`]; [`Error::Camera`] and [`Error::Stream`] of the camera; [`Error::Cancelled`]; [`Error::Database`]. What happened to
-    /// a single capture is in its events.
+    /// [`Error::Request`]; [`Error::Camera`] and [`Error::Stream`] of the camera; [`Error::Panicked`]; [`Error::Cancelled`];
+    /// [`Error::Database`]. What happened to a single capture is in its events.
     pub fn shoot(
         &self,
+        request: &ShootRequest,
+        events: &EventSender,
+        notice: &OnNotice,
+    ) -> Result<Summary, Error> {
+        self.shoot_unless(&self.cancel, request, events, notice)
+    }
+
+    /// As [`Owner::shoot`], called off by a flag of its own: photos that were taken stay, and are developed later.
+    ///
+    /// # Errors
+    /// As [`Owner::shoot`].
+    pub fn shoot_unless(
+        &self,
+        cancel: &Arc<AtomicBool>,
         request: &ShootRequest,
         events: &EventSender,
         notice: &OnNotice,
@@ -129,8 +153,8 @@ impl Owner {
         // A wish that cannot be met opens no camera.
         request.options()?;
         let camera = source::open(request.camera.as_deref())?;
-        let reopen = source::reopen(camera.info());
-        self.shoot_with(camera, reopen, request, events, notice)
+        let reopen = source::reopen(&*camera);
+        self.take(cancel, camera, reopen, request, events, notice)
     }
 
     /// As [`Owner::shoot`], with a camera that is open already, whatever the request names; `reopen` opens it again after it
@@ -146,38 +170,58 @@ impl Owner {
         events: &EventSender,
         notice: &OnNotice,
     ) -> Result<Summary, Error> {
+        self.take(&self.cancel, camera, reopen, request, events, notice)
+    }
+
+    fn take(
+        &self,
+        cancel: &Arc<AtomicBool>,
+        camera: Box<dyn Camera>,
+        reopen: Option<Reopen>,
+        request: &ShootRequest,
+        events: &EventSender,
+        notice: &OnNotice,
+    ) -> Result<Summary, Error> {
         let options = request.options()?;
         let (library, listeners) = (Arc::clone(&self.library), Arc::clone(&self.listeners));
         let session = Session::open(library, listeners, camera, reopen, options, events.clone())?;
         notice(Notice::Streaming(&session.camera(), &session.config()));
         let mut taken = Ok(());
         for _ in 0..request.count {
-            if self.cancel.load(Ordering::Relaxed) {
+            if cancel.load(Ordering::Relaxed) {
                 taken = Err(Error::Cancelled);
                 break;
             }
-            if let Err(error) = session.capture_unless(&self.cancel) {
+            if let Err(error) = session.capture_unless(cancel) {
                 taken = Err(error);
                 break;
             }
         }
         // Close first: what was taken becomes safe whatever happened to the rest.
-        let closed = session.close();
-        let developed = if request.develop { self.develop(events, notice) } else { Ok(Summary::default()) };
+        let photos = session.photos();
+        let closed = session.close_unless(cancel);
+        let developed = if request.develop {
+            self.developer(cancel, events, notice).run_photos(&photos)
+        } else {
+            Ok(Summary::default())
+        };
         self.listeners.forget(events);
         taken.and(closed).and(developed)
     }
 
-    /// Develops all open jobs that can be done now. Blocks; waits while another thread of this owner develops.
+    /// Develops all open jobs that can be done now. Blocks; takes turns with other threads of this owner, photo by photo.
     ///
     /// # Errors
     /// [`Error::Cancelled`]; [`Error::Database`].
     pub fn develop(&self, events: &EventSender, notice: &OnNotice) -> Result<Summary, Error> {
-        let _alone = self.developing.lock().unwrap_or_else(PoisonError::into_inner);
+        self.developer(&self.cancel, events, notice).run_until_empty()
+    }
+
+    fn developer(&self, cancel: &Arc<AtomicBool>, events: &EventSender, notice: &OnNotice) -> Developer {
         let (library, listeners) = (Arc::clone(&self.library), Arc::clone(&self.listeners));
         let notice = Arc::clone(notice);
-        Developer::new(library, listeners, events.clone(), Arc::clone(&self.cancel))
+        Developer::new(library, listeners, events.clone(), Arc::clone(cancel))
             .with_progress(move |progress| notice(Notice::Developing(progress)))
-            .run_until_empty()
+            .in_turn(Arc::clone(&self.turns))
     }
 }

@@ -1,8 +1,8 @@
-//! What the bytes of a frame are: raw samples, luma and chroma, or a JPEG.
+//! What the bytes of a frame are: raw samples, luma and chroma, red, green and blue, or a JPEG.
 
 use latent_hal::color::{ColorSpace, Colorimetry, Range, Transfer as HalTransfer, YcbcrEncoding};
 use latent_hal::frame::FrameBytes;
-use latent_hal::{PixelFormat, Sensor, StreamConfig, YuvFormat};
+use latent_hal::{PixelFormat, RgbFormat, Sensor, StreamConfig, YuvFormat};
 use latent_isp::RawGeometry;
 use latent_isp::yuv::{
     Primaries, Transfer, YuvColour, YuvGeometry, YuvLayout, YuvMatrix, YuvPlane, YuvRange,
@@ -15,7 +15,7 @@ use crate::sensor;
 pub enum Pixels {
     /// Samples as the sensor has them.
     Raw(RawGeometry),
-    /// Luma and chroma, developed by the camera.
+    /// Luma and chroma, or red, green and blue, developed by the camera.
     Yuv(YuvGeometry),
     /// One JPEG a frame, developed by the camera.
     Jpeg(JpegFrames),
@@ -36,7 +36,8 @@ impl Pixels {
     /// The frames of a stream.
     pub fn of(config: &StreamConfig, sensor: &Sensor) -> Self {
         match config.format {
-            PixelFormat::Yuv(format) => Self::Yuv(yuv(config, format)),
+            PixelFormat::Yuv(format) => Self::Yuv(developed(config, layout(format))),
+            PixelFormat::Rgb(format) => Self::Yuv(developed(config, rgb_layout(format))),
             PixelFormat::Jpeg => Self::Jpeg(JpegFrames {
                 width: config.width,
                 height: config.height,
@@ -84,7 +85,7 @@ impl Pixels {
     }
 }
 
-fn yuv(config: &StreamConfig, format: YuvFormat) -> YuvGeometry {
+fn developed(config: &StreamConfig, layout: YuvLayout) -> YuvGeometry {
     let mut planes = [YuvPlane::default(); 3];
     for (plane, found) in planes.iter_mut().zip(config.planes()) {
         *plane = YuvPlane { offset: found.offset, stride_bytes: found.stride };
@@ -92,7 +93,7 @@ fn yuv(config: &StreamConfig, format: YuvFormat) -> YuvGeometry {
     YuvGeometry {
         width: config.width,
         height: config.height,
-        layout: layout(format),
+        layout,
         planes,
         colour: colour(config.colorimetry),
     }
@@ -116,6 +117,17 @@ fn layout(format: YuvFormat) -> YuvLayout {
         YuvFormat::Yvu422 => YuvLayout::Yvu422,
         YuvFormat::Yuv444 => YuvLayout::Yuv444,
         YuvFormat::Yvu444 => YuvLayout::Yvu444,
+    }
+}
+
+fn rgb_layout(format: RgbFormat) -> YuvLayout {
+    match format {
+        RgbFormat::Rgb24 => YuvLayout::Rgb24,
+        RgbFormat::Bgr24 => YuvLayout::Bgr24,
+        RgbFormat::Rgbx32 => YuvLayout::Rgbx32,
+        RgbFormat::Bgrx32 => YuvLayout::Bgrx32,
+        RgbFormat::Xrgb32 => YuvLayout::Xrgb32,
+        RgbFormat::Xbgr32 => YuvLayout::Xbgr32,
     }
 }
 

@@ -1,11 +1,14 @@
 //! What an owner of a library and its clients say to each other: one request a connection, one JSON object a line in
 //! both directions. The client sends a [`ShootRequest`]; the owner answers with `{"accepted":true}`, then the capture's
-//! events as they happen, then `{"done":…}` or `{"error":…}`.
+//! events as they happen, then `{"done":…}` or `{"error":…}`. A client that hangs up, or closes its writing side, cancels
+//! its request. Lines of other names and events that this version does not know are of a newer owner's and are skipped.
 //!
 //! Owns: the lines, and reading them from a peer that may say anything. Never: sockets, photos.
 
+use std::collections::BTreeMap;
 use std::io::{self, BufRead, BufReader, Read, Write};
 
+use serde::de::IgnoredAny;
 use serde::{Deserialize, Serialize};
 
 use crate::developer::Summary;
@@ -29,6 +32,9 @@ pub(crate) enum Line {
     Error(RemoteError),
 }
 
+/// The most reasons that an answer tells: even with names as long as a file system has them, it can be read.
+const MOST_REASONS: usize = 16;
+
 /// What became of a request.
 #[derive(Clone, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
 pub struct Outcome {
@@ -36,14 +42,30 @@ pub struct Outcome {
     pub developed: u32,
     /// Photos that stay as they are.
     pub fallbacks: u32,
-    /// Why photos wait for a later run.
+    /// Why photos wait for a later run: of the first of them.
     pub postponed: Vec<String>,
+    /// How many more photos wait.
+    #[serde(default)]
+    pub postponed_more: u32,
+}
+
+impl Outcome {
+    /// How many photos wait for a later run.
+    pub fn waiting(&self) -> u32 {
+        self.postponed_more.saturating_add(u32::try_from(self.postponed.len()).unwrap_or(u32::MAX))
+    }
 }
 
 impl From<Summary> for Outcome {
     fn from(summary: Summary) -> Self {
-        let postponed = summary.postponed.into_iter().map(|(_, why)| why).collect();
-        Self { developed: summary.developed, fallbacks: summary.fallbacks, postponed }
+        let more = summary.postponed.len().saturating_sub(MOST_REASONS);
+        let postponed = summary.postponed.into_iter().take(MOST_REASONS).map(|(_, why)| why).collect();
+        Self {
+            developed: summary.developed,
+            fallbacks: summary.fallbacks,
+            postponed,
+            postponed_more: u32::try_from(more).unwrap_or(u32::MAX),
+        }
     }
 }
 
@@ -98,11 +120,12 @@ pub fn read_answers(
     loop {
         line.clear();
         let read = from.by_ref().take(ANSWER_BYTES).read_until(b'\n', &mut line);
-        match read.ok().filter(|length| *length > 0).and_then(|_| serde_json::from_slice(&line).ok()) {
-            Some(Line::Accepted(_)) => accepted = true,
-            Some(Line::Event(event)) => on_event(event),
-            Some(Line::Done(outcome)) => return Some(Ok(outcome)),
-            Some(Line::Error(error)) => return Some(Err(error)),
+        match read.ok().filter(|length| *length > 0).and_then(|_| Heard::of(&line)) {
+            Some(Heard::Known(Line::Accepted(_))) => accepted = true,
+            Some(Heard::Known(Line::Event(event))) => on_event(event),
+            Some(Heard::Known(Line::Done(outcome))) => return Some(Ok(outcome)),
+            Some(Heard::Known(Line::Error(error))) => return Some(Err(error)),
+            Some(Heard::Newer) => {}
             None => break,
         }
     }
@@ -116,6 +139,25 @@ pub fn read_answers(
             ),
         })
     })
+}
+
+/// What a line is to a client.
+enum Heard {
+    Known(Line),
+    /// Of a newer owner: nothing that the end of the conversation depends on.
+    Newer,
+}
+
+impl Heard {
+    /// `None` for what is no line of an owner's.
+    fn of(line: &[u8]) -> Option<Self> {
+        if let Ok(known) = serde_json::from_slice(line) {
+            return Some(Self::Known(known));
+        }
+        let names: BTreeMap<String, IgnoredAny> = serde_json::from_slice(line).ok()?;
+        let decides = ["accepted", "done", "error"].iter().any(|name| names.contains_key(*name));
+        (!names.is_empty() && !decides).then_some(Self::Newer)
+    }
 }
 
 /// Says something, in one line.
@@ -164,6 +206,38 @@ mod tests {
         assert_eq!((events, result), (2, Some(Ok(outcome))));
         let (_, result) = answers("{\"error\":{\"kind\":\"busy\",\"message\":\"no\"}}\n");
         assert_eq!(result.unwrap().unwrap_err().kind, "busy");
+    }
+
+    #[test]
+    fn events_and_lines_of_a_newer_owner_are_skipped_and_the_conversation_goes_on() {
+        let known = r#"{"event":{"event":"captureReady","capture_id":1,"t_us":5}}"#;
+        let done = r#"{"done":{"developed":1,"fallbacks":0,"postponed":[],"spared_ms":3}}"#;
+        for newer in [
+            r#"{"event":{"event":"photoAssetDreamt","capture_id":1,"t_us":7,"dream":{"of":["sheep"]}}}"#,
+            r#"{"event":{"event":"captureEnd","capture_id":1,"t_us":7,"frames":{"raw":8}}}"#,
+            r#"{"progress":{"asset_id":"x","rows":64}}"#,
+        ] {
+            let text = format!("{{\"accepted\":true}}\n{known}\n{newer}\n{known}\n{done}\n");
+            let (events, result) = answers(&text);
+            assert_eq!(events, 2, "{newer}");
+            assert_eq!(result.unwrap().unwrap().developed, 1, "{newer}");
+        }
+        // What decides how it ended must be understood.
+        let (_, result) = answers("{\"accepted\":true}\n{\"done\":{\"all\":\"well\"}}\n");
+        assert_eq!(result.unwrap().unwrap_err().kind, "device");
+    }
+
+    #[test]
+    fn an_answer_with_very_many_reasons_can_be_read_and_says_how_many_there_are() {
+        let longest = format!("cannot replace {}", "\u{1}".repeat(4096));
+        let postponed = vec![(uuid::Uuid::nil(), longest); 50_000];
+        let outcome = Outcome::from(Summary { developed: 2, fallbacks: 1, postponed });
+        let mut said = Vec::new();
+        say(&mut said, &Line::Accepted(true)).unwrap();
+        say(&mut said, &Line::Done(outcome.clone())).unwrap();
+        assert!((said.len() as u64) < ANSWER_BYTES, "{}", said.len());
+        let heard = read_answers(&*said, |_| {}).unwrap().unwrap();
+        assert_eq!((&heard, heard.waiting()), (&outcome, 50_000));
     }
 
     #[test]

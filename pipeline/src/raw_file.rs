@@ -1,7 +1,9 @@
-//! Raw frames in files: bare samples, described by a sidecar, by the caller, or by both.
+//! Raw frames in files: DNGs, and bare samples that are described by a sidecar, by the caller, or by both.
 //!
 //! The sidecar of `NAME` is `NAME.toml` beside it (so `photo.raw` has `photo.raw.toml`), with the keys `width`, `height`,
 //! `stride`, `bits`, `packing`, `pattern`, `black` and `white`.
+
+mod dng;
 
 use std::fmt::Write;
 use std::fs::{self, File};
@@ -9,7 +11,7 @@ use std::io::{self, Read};
 use std::path::{Path, PathBuf};
 use std::str::FromStr;
 
-use latent_isp::{CfaPattern, Packing, RawGeometry};
+use latent_isp::{CfaPattern, Packing, RawGeometry, SensorColour};
 use serde::{Deserialize, Deserializer};
 
 /// What somebody says of a raw file. What nobody says has these defaults: `packing` is `bytes` for 8 bits and `le16`
@@ -44,6 +46,28 @@ fn word<'de, D: Deserializer<'de>, T: FromStr<Err: std::fmt::Display>>(
     text.parse().map(Some).map_err(serde::de::Error::custom)
 }
 
+/// How the samples stand in a file.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Form {
+    /// As they are, and nothing else.
+    Bare,
+    /// In a DNG.
+    Dng,
+}
+
+/// A raw file of which all is known that developing it needs.
+#[derive(Clone, Copy, Debug, PartialEq)]
+pub struct RawFile {
+    /// The shape of the frame that [`load`] gives.
+    pub geometry: RawGeometry,
+    /// How it is stored.
+    pub form: Form,
+    /// The camera's colours, where the file knows them.
+    pub colour: Option<SensorColour>,
+    /// The gains of red, green and blue that the camera would have taken, where the file knows them.
+    pub gains: Option<[f32; 3]>,
+}
+
 /// Why a raw file could not be described or read.
 #[derive(Debug, thiserror::Error)]
 #[non_exhaustive]
@@ -74,6 +98,24 @@ pub enum Error {
         /// What it looks like.
         found: &'static str,
     },
+    /// It begins as a TIFF, and nothing else describes it, but it is no DNG that can be read.
+    #[error("{path} looks like a TIFF or DNG, but cannot be read as a DNG: {source}")]
+    Dng {
+        /// The file.
+        path: PathBuf,
+        /// What is wrong, and where.
+        source: latent_isp::dng::Error,
+    },
+    /// A DNG's shape is described beside it, but not so that it could be bare samples.
+    #[error(
+        "{path} looks like a TIFF or DNG, which has its own {key}: leave it out, or describe the file as a whole"
+    )]
+    SelfDescribed {
+        /// The file.
+        path: PathBuf,
+        /// What was said.
+        key: &'static str,
+    },
     /// The sidecar cannot be understood.
     #[error("the sidecar {path} is not right: {source}")]
     Sidecar {
@@ -101,7 +143,7 @@ pub enum Error {
         source: latent_isp::Error,
     },
     /// A folder has no raw files.
-    #[error("the folder {path} has no raw files (names that end in .raw)")]
+    #[error("the folder {path} has no raw files (names that end in .raw or .dng)")]
     NoRawFiles {
         /// The folder.
         path: PathBuf,
@@ -223,24 +265,37 @@ pub fn description(path: &Path, overrides: &RawDescription) -> Result<RawDescrip
     Ok(overrides.or(&said))
 }
 
-/// The geometry of a raw file from its sidecar and from `overrides`, which win.
+/// What a raw file holds, by its sidecar and by `overrides`, which win. A DNG, of which neither tells the whole shape, is
+/// read to its end and tells for itself.
 ///
 /// # Errors
-/// All of [`Error`] but [`Error::Size`].
-pub fn describe(path: &Path, overrides: &RawDescription) -> Result<RawGeometry, Error> {
-    let described = description(path, overrides)?.geometry(path);
+/// All of [`Error`]; [`Error::Size`] for a DNG of more than 1 GiB alone.
+pub fn describe(path: &Path, overrides: &RawDescription) -> Result<RawFile, Error> {
+    let said = description(path, overrides)?;
+    let described = said.geometry(path);
     if let Err(Error::Undescribed { .. }) = described {
+        if dng::is_tiff(path)? {
+            return dng::describe(path, &said);
+        }
         // A picture that was taken for a raw file is better told so than asked for its width.
         check_kind(&mut open(path)?.0, path)?;
     }
-    described
+    described.map(|geometry| RawFile { geometry, form: Form::Bare, colour: None, gains: None })
 }
 
-/// Reads a raw frame. The file's size must be that of the geometry, with or without padding behind the last row.
+/// Reads the frame of a raw file that has been described. The size of bare samples must be that of the geometry, with or
+/// without padding behind the last row.
 ///
 /// # Errors
-/// [`Error::Size`], [`Error::OtherFormat`], [`Error::NotAFile`], [`Error::Geometry`], [`Error::Io`].
-pub fn load(path: &Path, geometry: &RawGeometry) -> Result<Vec<u8>, Error> {
+/// [`Error::Size`], [`Error::OtherFormat`], [`Error::NotAFile`], [`Error::Geometry`], [`Error::Dng`], [`Error::Io`].
+pub fn load(path: &Path, raw: &RawFile) -> Result<Vec<u8>, Error> {
+    match raw.form {
+        Form::Bare => bare(path, &raw.geometry),
+        Form::Dng => dng::load(path, &raw.geometry),
+    }
+}
+
+fn bare(path: &Path, geometry: &RawGeometry) -> Result<Vec<u8>, Error> {
     let (mut file, got) = open(path)?;
     let wrong = |source| Error::Geometry { path: path.to_owned(), source };
     geometry.validate().map_err(wrong)?;
@@ -250,6 +305,11 @@ pub fn load(path: &Path, geometry: &RawGeometry) -> Result<Vec<u8>, Error> {
         check_kind(&mut file, path)?;
         return Err(wrong_size(path, geometry, padded, got));
     }
+    read(file, got, path)
+}
+
+/// Reads a file of a known size.
+fn read(file: File, got: u64, path: &Path) -> Result<Vec<u8>, Error> {
     let failed = |source| Error::Io { operation: "read", path: path.to_owned(), source };
     let mut bytes = Vec::new();
     let size = usize::try_from(got).map_err(|_| failed(io::ErrorKind::OutOfMemory.into()))?;
@@ -370,7 +430,7 @@ mod tests {
 
     fn said(text: &str) -> RawGeometry {
         let (_folder, path) = file(1, Some(text));
-        describe(&path, &RawDescription::default()).unwrap()
+        describe(&path, &RawDescription::default()).unwrap().geometry
     }
 
     #[test]
@@ -399,12 +459,12 @@ mod tests {
         let (_folder, path) = file(1, Some(SIDECAR));
         let overrides =
             RawDescription { bits: Some(12), pattern: Some(CfaPattern::Bggr), ..Default::default() };
-        let geometry = describe(&path, &overrides).unwrap();
+        let geometry = describe(&path, &overrides).unwrap().geometry;
         assert_eq!((geometry.bits, geometry.pattern, geometry.width), (12, CfaPattern::Bggr, 6));
 
         let (_folder, path) = file(1, None);
         let all = RawDescription { width: Some(2), height: Some(2), ..overrides };
-        assert_eq!(describe(&path, &all).unwrap().stride_bytes, 4);
+        assert_eq!(describe(&path, &all).unwrap().geometry.stride_bytes, 4);
     }
 
     #[test]
@@ -448,7 +508,7 @@ mod tests {
 
     fn load_error(size: usize, text: &str) -> String {
         let (_folder, path) = file(size, None);
-        load(&path, &said(text)).unwrap_err().to_string()
+        bare(&path, &said(text)).unwrap_err().to_string()
     }
 
     #[test]
@@ -457,7 +517,7 @@ mod tests {
         for size in [64, 60] {
             let (_folder, path) = file(size, None);
             assert_eq!(
-                load(&path, &said(&padded)).unwrap(),
+                bare(&path, &said(&padded)).unwrap(),
                 vec![0x81; size],
                 "last row with and without padding"
             );
@@ -495,7 +555,7 @@ mod tests {
             let (_folder, path) = file(1, None);
             fs::write(&path, start).unwrap();
             for message in [
-                load(&path, &geometry).unwrap_err().to_string(),
+                bare(&path, &geometry).unwrap_err().to_string(),
                 describe(&path, &RawDescription::default()).unwrap_err().to_string(),
             ] {
                 assert!(message.contains(name) && message.contains("photo.raw"), "{message}");
@@ -507,16 +567,16 @@ mod tests {
     fn samples_that_look_like_a_magic_are_read_when_the_size_is_right() {
         let (_folder, path) = file(48, None);
         fs::write(&path, [b'@'; 48]).unwrap();
-        assert!(load(&path, &said(SIDECAR)).is_ok());
+        assert!(bare(&path, &said(SIDECAR)).is_ok());
     }
 
     #[test]
     fn what_is_no_file_is_told() {
         let geometry = said(SIDECAR);
         let folder = tempfile::tempdir().unwrap();
-        let message = |path: &Path| load(path, &geometry).unwrap_err().to_string();
+        let message = |path: &Path| bare(path, &geometry).unwrap_err().to_string();
         assert!(message(folder.path()).contains("is a folder"));
-        let missing = load(&folder.path().join("none.raw"), &geometry).unwrap_err();
+        let missing = bare(&folder.path().join("none.raw"), &geometry).unwrap_err();
         assert_eq!(missing.io_source().unwrap().kind(), io::ErrorKind::NotFound);
         let (_folder, path) = file(0, None);
         assert!(message(&path).contains("is empty"));
@@ -535,7 +595,7 @@ mod tests {
             let said = RawDescription { width, height, stride, bits, black, white, packing: None, pattern };
             if let Ok(geometry) = said.geometry(&path) {
                 prop_assert!(geometry.validate().is_ok());
-                let _ = load(&path, &geometry);
+                let _ = bare(&path, &geometry);
             }
         }
     }

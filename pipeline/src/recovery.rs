@@ -49,7 +49,7 @@ pub fn recover(library: &Library) -> Result<Report, Error> {
     let rows: HashMap<Uuid, Asset> =
         library.assets()?.into_iter().map(|asset| (asset.asset_id, asset)).collect();
     for folder in folders_in_use(library, &rows) {
-        settle_marked(&folder, &rows, &mut report)?;
+        settle_marked(library, &folder, &rows, &mut report)?;
     }
     adopt_pictures(library, &rows, &mut report)?;
     complete_jobs(library, &mut report)?;
@@ -83,7 +83,12 @@ fn names_in(folder: &Path) -> Result<Vec<String>, Error> {
     }
 }
 
-fn settle_marked(folder: &Path, rows: &HashMap<Uuid, Asset>, report: &mut Report) -> Result<(), Error> {
+fn settle_marked(
+    library: &Library,
+    folder: &Path,
+    rows: &HashMap<Uuid, Asset>,
+    report: &mut Report,
+) -> Result<(), Error> {
     for file in names_in(folder)? {
         let path = folder.join(&file);
         match name::marked(&file) {
@@ -91,6 +96,8 @@ fn settle_marked(folder: &Path, rows: &HashMap<Uuid, Asset>, report: &mut Report
                 files::remove(&path)?;
                 report.temporaries += 1;
             }
+            // What it was to replace cannot be told.
+            Some(Marked::Staged { asset, .. }) if intact(library.asset(asset))?.is_none() => {}
             Some(Marked::Staged { target, asset, len, crc }) => {
                 let old = rows.get(&asset).map(|row| row.content);
                 files::settle_staged(folder, &path, &target, Content { len, crc }, old)?;
@@ -115,8 +122,11 @@ fn adopt_pictures(library: &Library, rows: &HashMap<Uuid, Asset>, report: &mut R
         let Some(identity) = files::identity_of(&path) else { continue };
         let has_raw = library.layout().raw(identity.asset_id).exists();
         let ours = identity.library_id == library.id() || has_raw;
+        // A damaged row is a row: its photo is known, and its name taken.
+        let is_new = matches!(intact(library.asset(identity.asset_id))?, Some(None));
         if ours
-            && library.asset(identity.asset_id)?.is_none()
+            && is_new
+            && !library.has_path(&file)?
             && let Some(content) = Content::of_file(&path)?
         {
             library.accept(&adopted(library, &identity, file, content, has_raw))?;
@@ -185,7 +195,7 @@ fn complete_jobs(library: &Library, report: &mut Report) -> Result<(), Error> {
 /// # Errors
 /// [`Error::File`]; [`Error::Database`].
 pub(crate) fn complete(library: &Library, job: &Job) -> Result<bool, Error> {
-    let Some(asset) = library.asset(job.asset_id)? else { return Ok(false) };
+    let Some(Some(asset)) = intact(library.asset(job.asset_id))? else { return Ok(false) };
     let path = library.layout().folder().join(&asset.path);
     let Some(identity) = files::identity_of(&path).filter(|found| found.asset_id == asset.asset_id) else {
         return Ok(false);
@@ -235,11 +245,13 @@ fn reconcile_spool(library: &Library, report: &mut Report) -> Result<(), Error> 
     for file in names_in(&library.layout().spool())? {
         let path = library.layout().spool().join(&file);
         let Some(asset) = file.strip_suffix(".raw").and_then(|id| Uuid::try_parse(id).ok()) else { continue };
-        let needed = match library.job(asset)? {
-            Some(job) => job.raw != RawState::Gone && !(is_closed(library, asset)? && is_old(&path)),
+        let needed = match intact(library.job(asset))? {
+            // A damaged row does not say that it is not.
+            None => true,
+            Some(Some(job)) => job.raw != RawState::Gone && !(is_closed(library, asset)? && is_old(&path)),
             // Of a capture that was never announced; but a raw burst of another library (a lost database, a copied
             // folder) is not ours to remove.
-            None => match SpoolReader::open(&path) {
+            Some(None) => match SpoolReader::open(&path) {
                 Ok(raw) => raw.header().library_id != library.id(),
                 Err(error) => cannot_tell(&error),
             },
@@ -250,6 +262,14 @@ fn reconcile_spool(library: &Library, report: &mut Report) -> Result<(), Error> 
         }
     }
     Ok(())
+}
+
+/// `None` for a row that is damaged: it is left alone, and so is all that it may be of.
+fn intact<T>(row: Result<T, Error>) -> Result<Option<T>, Error> {
+    match row {
+        Err(Error::DamagedEntry { .. }) => Ok(None),
+        row => row.map(Some),
+    }
 }
 
 /// Frames that verify; `None` where storage or a newer format keeps that from being told.
@@ -272,7 +292,7 @@ fn cannot_tell(error: &spool::Error) -> bool {
 }
 
 fn is_closed(library: &Library, asset: Uuid) -> Result<bool, Error> {
-    Ok(library.asset(asset)?.is_none_or(|asset| asset.state != State::Pending))
+    Ok(intact(library.asset(asset))?.is_some_and(|row| row.is_none_or(|asset| asset.state != State::Pending)))
 }
 
 fn is_old(path: &Path) -> bool {

@@ -1,4 +1,4 @@
-//! A camera that plays raw files: one file, or all of a folder in the order of their names, over and over.
+//! A camera that plays raw files, bare ones and DNGs: one file, or all of a folder in the order of their names, over and over.
 //!
 //! Frames come at a fixed rate and keep it as a device does: those for which no slot was free in time are lost, and the
 //! sequence numbers have gaps. The files are read when their frames are due; they must not change meanwhile.
@@ -17,7 +17,7 @@ use latent_hal::{
 use latent_isp::RawGeometry;
 
 use crate::clock;
-use crate::raw_file::{self, RawDescription};
+use crate::raw_file::{self, Form, RawDescription, RawFile};
 
 const DEFAULT_FPS: f64 = 30.0;
 /// Slots beside those that the caller holds: one to fill while the caller looks at another.
@@ -30,7 +30,8 @@ const MOST_SLOTS: u32 = 64;
 pub struct ReplayCamera {
     info: CameraInfo,
     files: Vec<PathBuf>,
-    geometry: RawGeometry,
+    /// The first file, which all others are like.
+    raw: RawFile,
     interval: Duration,
     stream: Option<Stream>,
 }
@@ -55,8 +56,11 @@ struct Running {
 }
 
 impl ReplayCamera {
-    /// A camera over the raw file `path` with its sidecar, or over all files of the folder `path` that end in `.raw`,
-    /// each with its sidecar and all alike. Checks that the first frame can be read.
+    /// A camera over the raw file `path`, a DNG or one with its sidecar, or over all files of the folder `path` that end in
+    /// `.raw` or `.dng`, all alike in shape and levels. Checks that the first frame can be read.
+    ///
+    /// The sensor's colours are those of the first file, where it is a DNG that has some; the gains of a shot have no place
+    /// in a camera, so white balance is found anew.
     ///
     /// # Errors
     /// Those of [`raw_file`]; [`raw_file::Error::NoRawFiles`] and [`raw_file::Error::Unlike`] for a folder.
@@ -68,13 +72,14 @@ impl ReplayCamera {
         };
         let nothing = RawDescription::default();
         let said = raw_file::description(first, &nothing)?;
-        let geometry = raw_file::describe(first, &nothing)?;
-        for file in &files {
-            if raw_file::describe(file, &nothing)? != geometry {
+        let raw = raw_file::describe(first, &nothing)?;
+        for file in files.iter().skip(1) {
+            let other = raw_file::describe(file, &nothing)?;
+            if (other.geometry, other.form) != (raw.geometry, raw.form) {
                 return Err(raw_file::Error::Unlike { path: file.clone(), first: first.clone() });
             }
         }
-        raw_file::load(first, &geometry)?;
+        raw_file::load(first, &raw)?;
         let name = path.file_name().unwrap_or(path.as_os_str()).to_string_lossy();
         let info = CameraInfo {
             id: format!("replay:{}", path.display()),
@@ -82,10 +87,18 @@ impl ReplayCamera {
             model: format!("Replay of {name}"),
             path: None,
             simulated: false,
-            sensor: Sensor { black: said.black, white: said.white, matrix: None, daylight: None },
+            sensor: match raw.form {
+                Form::Bare => Sensor { black: said.black, white: said.white, matrix: None, daylight: None },
+                Form::Dng => Sensor {
+                    black: Some(raw.geometry.black),
+                    white: Some(raw.geometry.white),
+                    matrix: raw.colour.map(|colour| colour.matrix),
+                    daylight: raw.colour.and_then(|colour| colour.daylight),
+                },
+            },
         };
         let interval = Duration::from_secs_f64(1.0 / DEFAULT_FPS);
-        Ok(Self { info, files, geometry, interval, stream: None })
+        Ok(Self { info, files, raw, interval, stream: None })
     }
 
     /// The same camera with another rate than 30 frames a second; rates are kept within 0.01 and 1000.
@@ -97,9 +110,9 @@ impl ReplayCamera {
 
     fn mode(&self) -> Mode {
         Mode {
-            format: format(&self.geometry).into(),
-            width: self.geometry.width,
-            height: self.geometry.height,
+            format: format(&self.raw.geometry).into(),
+            width: self.raw.geometry.width,
+            height: self.raw.geometry.height,
             frame_interval: Some(self.interval),
         }
     }
@@ -131,7 +144,7 @@ impl Camera for ReplayCamera {
         self.stream = None;
         let held = request.held.min(MOST_SLOTS - OWN_SLOTS);
         let slots = held + OWN_SLOTS;
-        let RawGeometry { stride_bytes, height, width, .. } = self.geometry;
+        let RawGeometry { stride_bytes, height, width, .. } = self.raw.geometry;
         let size_bytes = stride_bytes.saturating_mul(height as usize);
         let buffers: Result<Vec<Buffer>, Error> =
             (0..slots).map(|_| Buffer::allocate(size_bytes, "latent-replay")).collect();
@@ -201,7 +214,7 @@ impl Camera for ReplayCamera {
         if !holds_it(&slot) {
             let Some(buffer) = pool.buffer(slot) else { return Ok(Dequeued::Starved) };
             filled[slot as usize] = None;
-            let Ok(bytes) = raw_file::load(&self.files[file], &self.geometry) else {
+            let Ok(bytes) = raw_file::load(&self.files[file], &self.raw) else {
                 return Ok(Dequeued::Damaged { sequence, reason: "its raw file cannot be read any more" });
             };
             buffer.write()?[..bytes.len()].copy_from_slice(&bytes);
@@ -255,7 +268,8 @@ fn raw_files(folder: &Path) -> Result<Vec<PathBuf>, raw_file::Error> {
     let mut names = Vec::new();
     for entry in fs::read_dir(folder).map_err(failed)? {
         let name = entry.map_err(failed)?.file_name();
-        if Path::new(&name).extension().is_some_and(|extension| extension.eq_ignore_ascii_case("raw")) {
+        let extension = Path::new(&name).extension().unwrap_or_default();
+        if ["raw", "dng"].iter().any(|known| extension.eq_ignore_ascii_case(known)) {
             names.push(name);
         }
     }

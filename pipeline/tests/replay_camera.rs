@@ -70,6 +70,36 @@ fn a_file_is_a_camera() {
 }
 
 #[test]
+fn dngs_are_frames_with_the_colours_of_their_camera() {
+    let dng = include_bytes!("../../isp/tests/dng/libjpeg-turbo-4.dng");
+    let folder = tempfile::tempdir().unwrap();
+    for name in ["a1.dng", "a2.DNG"] {
+        fs::write(folder.path().join(name), dng).unwrap();
+    }
+    let mut camera = ReplayCamera::open(folder.path()).unwrap();
+    let sensor = camera.info().sensor;
+    assert_eq!((sensor.black, sensor.white), (Some(256), Some(4000)));
+    assert!(sensor.matrix.is_some() && sensor.daylight.is_some());
+    let mode = camera.modes().unwrap()[0];
+    let format = RawFormat { pattern: CfaPattern::Bggr, bits: 12, packing: Packing::Le16 }.into();
+    assert_eq!((mode.format, mode.width, mode.height), (format, 40, 26), "the default crop");
+    start(&mut camera, 3);
+    let frame = next(&mut camera);
+    let file = latent_isp::dng::Dng::parse(dng).unwrap();
+    let mut samples = vec![0; 40 * 26 * 2];
+    file.frame(file.description().crop, &mut samples).unwrap();
+    assert_eq!(&*frame.read().unwrap(), &samples[..]);
+    // A bare frame of the same shape is another kind of file.
+    fs::write(folder.path().join("a3.raw"), &samples).unwrap();
+    fs::write(
+        folder.path().join("a3.raw.toml"),
+        "width = 40\nheight = 26\nbits = 12\npattern = \"BGGR\"\nblack = 256\nwhite = 4000\n",
+    )
+    .unwrap();
+    assert!(matches!(ReplayCamera::open(folder.path()), Err(raw_file::Error::Unlike { .. })));
+}
+
+#[test]
 fn a_folder_is_played_in_natural_order_over_and_over() {
     let folder = folder();
     let mut camera = ReplayCamera::open(folder.path()).unwrap().with_fps(200.0);

@@ -1,5 +1,8 @@
 //! Spool files on a real file system: what goes in comes out, and what damage costs.
-#![allow(clippy::unwrap_used, clippy::panic, clippy::print_stderr)]
+#![allow(clippy::unwrap_used, clippy::panic)]
+
+#[path = "support/skip.rs"]
+mod skip;
 
 use std::fs;
 use std::os::unix::fs::PermissionsExt;
@@ -15,6 +18,7 @@ use latent_pipeline::library::Shot;
 use latent_pipeline::pixels::Pixels;
 use latent_pipeline::spool::{Damage, Error, FrameRecord, SpoolHeader, SpoolReader, SpoolWriter};
 use proptest::prelude::*;
+use skip::skip;
 use uuid::Uuid;
 
 fn header(geometry: RawGeometry, frames: u32) -> SpoolHeader {
@@ -388,8 +392,7 @@ impl Drop for SmallDisk {
 #[test]
 fn a_disk_that_fills_up_keeps_the_frames_before() {
     let Some(disk) = SmallDisk::mount(1024) else {
-        eprintln!("SKIP: mounting a small tmpfs takes root");
-        return;
+        return skip("a disk that fills up: mounting a small tmpfs takes root");
     };
     let path = disk.0.path().join("burst.raw");
     // Frames of 384 KB in four strips: the third does not fit, and its first strip does.
@@ -412,8 +415,7 @@ fn a_disk_that_fills_up_keeps_the_frames_before() {
 #[test]
 fn a_disk_without_room_for_the_header_keeps_no_file() {
     let Some(disk) = SmallDisk::mount(8) else {
-        eprintln!("SKIP: mounting a small tmpfs takes root");
-        return;
+        return skip("a disk without room: mounting a small tmpfs takes root");
     };
     fs::write(disk.0.path().join("filler"), [0; 4096]).unwrap();
     let filled =

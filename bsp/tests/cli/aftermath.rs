@@ -3,11 +3,10 @@
 use std::fs;
 use std::io::{BufRead, BufReader, Write};
 use std::os::unix::ffi::OsStrExt;
-use std::os::unix::net::UnixStream;
 use std::path::Path;
-use std::process::{Child, Command};
+use std::process::Command;
 use std::sync::Arc;
-use std::time::{Duration, Instant};
+use std::time::Duration;
 
 use latent_pipeline::event::EventSender;
 use latent_pipeline::files::Content;
@@ -15,7 +14,7 @@ use latent_pipeline::name;
 use latent_pipeline::owner::{OnNotice, Owner};
 use serde_json::Value;
 
-use crate::program::{CAMERA, assets, decoded, develop, latent, pending_photo, run};
+use crate::program::{CAMERA, Standing, assets, decoded, develop, pending_photo, run};
 
 fn only(library: &Path) -> Value {
     let listed = assets(library);
@@ -71,7 +70,7 @@ fn a_delivery_whose_commit_failed_is_completed_and_not_done_again() {
     let folder = tempfile::tempdir().unwrap();
     let path = pending_photo(folder.path());
     let proxy = Content::of_file(&path).unwrap().unwrap();
-    let owner = Owner::open(folder.path(), Arc::default()).unwrap();
+    let owner = Owner::open(folder.path(), None, Arc::default()).unwrap();
     let (events, _received) = EventSender::channel();
     let silent: OnNotice = Arc::new(|_| {});
     assert_eq!(owner.develop(&events, &silent).unwrap().developed, 1);
@@ -115,6 +114,34 @@ fn a_raw_burst_that_somebody_removed_ends_the_wait() {
     assert_eq!((&asset["state"], &asset["quality"]), (&"final-fallback".into(), &"low".into()), "{asset:#?}");
 }
 
+/// The proxy's name is as long as names may be: the names that a replacement needs are longer.
+#[test]
+fn a_picture_that_can_never_be_replaced_ends_as_a_fallback_with_the_reason_and_stays_whole() {
+    let folder = tempfile::tempdir().unwrap();
+    let path = pending_photo(folder.path());
+    let name = format!("{}.jpg", "x".repeat(251));
+    let long = folder.path().join(&name);
+    fs::rename(&path, &long).unwrap();
+    rows(folder.path()).execute("UPDATE asset SET path = ?1", [&name]).unwrap();
+    let proxy = fs::read(&long).unwrap();
+    let develop = || run(folder.path(), &["jobs", "run", "--until-empty", "--json"]);
+    for attempt in 1..latent_pipeline::developer::ATTEMPTS {
+        let output = develop();
+        assert_eq!(output.status.code(), Some(1), "attempt {attempt}: it is told, and tried again");
+        assert_eq!(only(folder.path())["state"], "pending");
+    }
+    assert_eq!(develop().status.code(), Some(0));
+    let asset = only(folder.path());
+    assert_eq!((&asset["state"], &asset["quality"]), (&"final-fallback".into(), &"low".into()), "{asset:#?}");
+    let reason = asset["reason"].as_str().unwrap();
+    assert!(reason.contains("3 attempts") && reason.contains("too long"), "{reason}");
+    assert_eq!(fs::read(&long).unwrap(), proxy, "the proxy is what it was");
+    assert_eq!(decoded(&long), (160, 120));
+    assert_eq!(fs::read_dir(folder.path().join(".latent/spool")).unwrap().count(), 1, "its burst is kept");
+    assert_eq!(develop().status.code(), Some(0), "nothing is left to do");
+    assert_eq!(fs::read_dir(folder.path()).unwrap().count(), 2, "no half file is left");
+}
+
 #[test]
 fn pipes_and_links_among_the_pictures_hold_nobody_up() {
     let folder = tempfile::tempdir().unwrap();
@@ -125,31 +152,6 @@ fn pipes_and_links_among_the_pictures_hold_nobody_up() {
     develop(folder.path());
     assert_eq!(decoded(&path), (320, 240));
     assert!(pipe.exists());
-}
-
-/// A standing owner, killed when the test ends.
-struct Standing(Child);
-
-impl Standing {
-    fn start(library: &Path) -> (Self, UnixStream) {
-        let owner = Self(latent(library, &["jobs", "run"]).spawn().unwrap());
-        let socket = library.join(".latent/socket");
-        let start = Instant::now();
-        loop {
-            match UnixStream::connect(&socket) {
-                Ok(stream) => return (owner, stream),
-                Err(error) => assert!(start.elapsed() < Duration::from_secs(20), "{error}"),
-            }
-            std::thread::sleep(Duration::from_millis(20));
-        }
-    }
-}
-
-impl Drop for Standing {
-    fn drop(&mut self) {
-        let _ = self.0.kill();
-        let _ = self.0.wait();
-    }
 }
 
 #[test]

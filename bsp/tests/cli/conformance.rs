@@ -8,6 +8,8 @@ use std::time::{Duration, Instant};
 
 use serde_json::Value;
 
+use crate::skip::skip_without_hardware;
+
 use crate::program::{CAMERA, lines};
 
 /// Little of everything.
@@ -245,8 +247,7 @@ fn stand_in(folder: &Path, prints: &str) -> PathBuf {
 #[test]
 fn the_verdict_of_v4l2_compliance_stands_beside_ours() {
     if !Path::new("/dev/video0").exists() {
-        println!("SKIP v4l2-compliance beside ours: this machine has no /dev/video0");
-        return;
+        return skip_without_hardware("v4l2-compliance beside ours: this machine has no /dev/video0");
     }
     let folder = tempfile::tempdir().unwrap();
     let totals = "\ttest VIDIOC_QUERYCAP: FAIL\nTotal for x device /dev/video0: 1, Succeeded: 0, Failed: 1, Warnings: 0";

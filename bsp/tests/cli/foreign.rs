@@ -7,6 +7,7 @@ use std::path::Path;
 use serde_json::Value;
 
 use crate::program::{assets, decoded, develop, pending_photo};
+use crate::skip::skip;
 
 fn only(library: &Path) -> Value {
     let listed = assets(library);
@@ -145,7 +146,7 @@ fn mode_and_attributes_are_taken_over() {
     if has_attributes {
         assert_eq!(xattr::get(&path, "user.rating").unwrap().as_deref(), Some(&b"5"[..]));
     } else {
-        println!("SKIP extended attributes: this file system has none");
+        skip("extended attributes: this file system has none");
     }
 }
 

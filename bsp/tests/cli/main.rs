@@ -4,11 +4,16 @@
 
 mod aftermath;
 mod bad_input;
+mod clients;
 mod conformance;
 mod crash;
+mod damaged_rows;
 mod develop;
 mod devices;
 mod foreign;
+mod panics;
 mod program;
 mod readers;
 mod shoot;
+#[path = "../../../pipeline/tests/support/skip.rs"]
+mod skip;

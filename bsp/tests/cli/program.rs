@@ -1,7 +1,10 @@
 //! Runs the program and reads what it printed.
 
+use std::io::{Read, Seek};
+use std::os::unix::net::UnixStream;
 use std::path::{Path, PathBuf};
-use std::process::{Command, Output};
+use std::process::{Child, Command, ExitStatus, Output, Stdio};
+use std::time::{Duration, Instant};
 
 use serde_json::Value;
 
@@ -12,7 +15,7 @@ pub(crate) const CAMERA: &str = "virtual:size=320x240,fps=120";
 pub(crate) fn latent(library: &Path, args: &[&str]) -> Command {
     let mut command = Command::new(env!("CARGO_BIN_EXE_latent"));
     command.args(args).arg("--library").arg(library);
-    command.env_remove("LATENT_LIBRARY").env_remove("LATENT_CRASH_AT");
+    command.env_remove("LATENT_LIBRARY").env_remove("LATENT_CRASH_AT").env_remove("LATENT_PANIC_AT");
     command
 }
 
@@ -75,4 +78,64 @@ pub(crate) fn error(output: &Output) -> Value {
     let last = text.lines().last().unwrap_or_default();
     let value: Value = serde_json::from_str(last).unwrap_or_else(|_| panic!("no JSON error in {text:?}"));
     value["error"].clone()
+}
+
+/// A standing owner, killed when the test ends.
+pub(crate) struct Standing(pub(crate) Child);
+
+impl Standing {
+    pub(crate) fn start(library: &Path) -> (Self, UnixStream) {
+        let owner = Self(latent(library, &["jobs", "run"]).spawn().unwrap());
+        let socket = library.join(".latent/socket");
+        let start = Instant::now();
+        loop {
+            match UnixStream::connect(&socket) {
+                Ok(stream) => return (owner, stream),
+                Err(error) => assert!(start.elapsed() < Duration::from_secs(20), "{error}"),
+            }
+            std::thread::sleep(Duration::from_millis(20));
+        }
+    }
+}
+
+impl Drop for Standing {
+    fn drop(&mut self) {
+        let _ = self.0.kill();
+        let _ = self.0.wait();
+    }
+}
+
+/// Sends a signal to a program, by its name as in `INT`.
+pub(crate) fn signal(program: &Child, name: &str) {
+    let id = program.id().to_string();
+    assert!(Command::new("kill").args([&format!("-{name}"), &id]).status().unwrap().success());
+}
+
+/// Waits for a program's end; one that takes longer is killed, and the test fails.
+pub(crate) fn ended_within(program: &mut Child, time: Duration) -> ExitStatus {
+    let begun = Instant::now();
+    loop {
+        if let Some(status) = program.try_wait().unwrap() {
+            return status;
+        }
+        if begun.elapsed() > time {
+            program.kill().unwrap();
+            program.wait().unwrap();
+            panic!("the program runs after {time:?}");
+        }
+        std::thread::sleep(Duration::from_millis(5));
+    }
+}
+
+/// What a program printed, whose end is waited for as [`ended_within`] does.
+pub(crate) fn output_within(mut command: Command, time: Duration) -> Output {
+    let files = [tempfile::tempfile().unwrap(), tempfile::tempfile().unwrap()];
+    let [stdout, stderr] = files.each_ref().map(|file| Stdio::from(file.try_clone().unwrap()));
+    let status = ended_within(&mut command.stdout(stdout).stderr(stderr).spawn().unwrap(), time);
+    let [stdout, stderr] = files.map(|mut file| {
+        let mut bytes = Vec::new();
+        file.rewind().and_then(|()| file.read_to_end(&mut bytes)).unwrap();
+        bytes
+    });
+    Output { status, stdout, stderr }
 }

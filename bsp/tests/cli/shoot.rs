@@ -4,6 +4,7 @@ use std::path::Path;
 use std::process::Stdio;
 
 use crate::program::{CAMERA, assets, decoded, develop, error, events, latent, lines, pending_photo, run};
+use crate::skip::skip;
 
 #[test]
 fn one_photo_goes_through_both_phases() {
@@ -95,7 +96,7 @@ fn both_phases_carry_the_same_identity_and_say_what_they_are() {
     if let Some(marks) = marks {
         assert_eq!((marks.asset, marks.generation, marks.state.as_str()), (after.asset_id, 2, "final"));
     } else {
-        println!("SKIP extended attributes: this file system has none");
+        skip("extended attributes: this file system has none");
     }
 }
 

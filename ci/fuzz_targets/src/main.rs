@@ -1,13 +1,14 @@
 //! `latent-fuzz`: one program for all fuzz targets, which libFuzzer drives.
 //!
 //! `LATENT_FUZZ_TARGET` names the target. With `LATENT_FUZZ_SEEDS=DIR` the program writes that target's seeds there and
-//! ends; they come from the project's own writers. With `LATENT_FUZZ_LIST` it prints the targets' names and ends.
+//! ends; they come from the project's own writers, and a few DNGs from others'. With `LATENT_FUZZ_LIST` it prints the targets' names and ends.
 //! Everything else is libFuzzer's: see `-help=1`.
 #![no_main]
 #![forbid(unsafe_code)]
 
 mod camera;
 mod develop;
+mod dng;
 mod files;
 mod hotplug;
 mod machine;
@@ -31,9 +32,10 @@ struct Target {
     seeds: fn() -> Vec<Vec<u8>>,
 }
 
-const TARGETS: [Target; 11] = [
+const TARGETS: [Target; 12] = [
     Target { name: "camera", run: camera::run, seeds: camera::seeds },
     Target { name: "develop", run: develop::run, seeds: develop::seeds },
+    Target { name: "dng", run: dng::run, seeds: dng::seeds },
     Target { name: "hotplug", run: hotplug::run, seeds: hotplug::seeds },
     Target { name: "machine", run: machine::run, seeds: machine::seeds },
     Target { name: "media", run: media::run, seeds: media::seeds },

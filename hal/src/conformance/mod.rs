@@ -14,10 +14,12 @@
 //! assert_eq!(report.exit_status(), 0);
 //! ```
 
+mod bars;
 mod bench;
 mod checks;
 mod expected;
 mod oracle;
+mod picture;
 mod report;
 mod state;
 mod subject;
@@ -31,6 +33,7 @@ pub use bench::Bench;
 pub use checks::all;
 pub use expected::{Expected, ExpectedError};
 pub use oracle::{Oracle, Scene};
+pub use picture::{TestPicture, UnknownPicture};
 pub use report::{
     CameraSummary, Compared, ComparedVerdict, Comparison, ComparisonError, Format, Machine, Report, Totals,
     UnknownFormat,

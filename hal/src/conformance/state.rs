@@ -1,12 +1,14 @@
 //! The settings of a device before the suite began, put back when it is done.
 
-use crate::kernel::{Control, ControlKind, Format, Rectangle, Video};
+use crate::kernel::{Control, ControlKind, Format, Fraction, Rectangle, Video};
 use v4l2r::bindings as raw;
 
 /// What a device was set to.
 #[derive(Debug)]
 pub(super) struct Saved {
     format: Option<Format>,
+    /// The time from frame to frame.
+    interval: Option<Fraction>,
     controls: Vec<(u32, i64)>,
     crop: Option<Rectangle>,
 }
@@ -20,6 +22,7 @@ impl Saved {
         });
         Self {
             format: node.format().ok(),
+            interval: node.set_interval(None).ok().flatten(),
             controls: controls.collect(),
             crop: node.selection(raw::V4L2_SEL_TGT_CROP).ok(),
         }
@@ -29,6 +32,10 @@ impl Saved {
     pub(super) fn restore(&self, node: &dyn Video) {
         if let Some(format) = &self.format {
             let _ = node.set_format(format);
+        }
+        if self.interval.is_some() {
+            // A new format begins with a rate of the driver's choice.
+            let _ = node.set_interval(self.interval);
         }
         if let Some(crop) = self.crop {
             let _ = node.set_selection(raw::V4L2_SEL_TGT_CROP, crop);

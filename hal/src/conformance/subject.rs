@@ -226,6 +226,11 @@ impl Subject {
         &self.name
     }
 
+    /// Calls it something else in reports.
+    pub fn rename(&mut self, name: &str) {
+        name.clone_into(&mut self.name);
+    }
+
     /// What makes it do wrong, where something does.
     pub fn faults(&self) -> Option<Arc<dyn FaultSource>> {
         self.faults.clone()

@@ -16,9 +16,9 @@ use super::{Check, Finding, Stop, Verdict, checks};
 /// How much a run takes on itself.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub struct Effort {
-    /// Frames of checks that look at many.
+    /// Frames of checks that look at many; 2 at least.
     pub frames: u32,
-    /// Starts and stops of checks that repeat them.
+    /// Starts and stops of checks that repeat them; 1 at least.
     pub restarts: u32,
     /// How long a device may take for a frame, and for coming back.
     pub patience: Duration,

@@ -251,6 +251,7 @@ impl Device {
                 }
             }
         }
+        let lost = lost || self.waiting.len() <= self.model.kept_buffers as usize;
         let taken = if lost { None } else { self.waiting.pop_front() };
         if let Some(index) = taken {
             self.take_request(index);

@@ -22,6 +22,8 @@ pub struct FakePart {
     codes: Vec<u32>,
     sizes: Vec<BusSize>,
     controls: Arc<Mutex<Vec<(Control, i64)>>>,
+    /// `None` has no routing.
+    routes: Arc<Mutex<Option<Vec<Route>>>>,
 }
 
 impl FakePart {
@@ -47,6 +49,12 @@ impl FakePart {
     pub fn with_controls(self, controls: &[Control]) -> Self {
         let valued = controls.iter().map(|control| (control.clone(), control.default)).collect();
         Self { controls: Arc::new(Mutex::new(valued)), ..self }
+    }
+
+    /// The same with routes through it.
+    #[must_use]
+    pub fn with_routes(self, routes: &[Route]) -> Self {
+        Self { routes: Arc::new(Mutex::new(Some(routes.to_vec()))), ..self }
     }
 
     /// The entity as a newly opened file sees it.
@@ -95,11 +103,11 @@ impl Controls for FakePart {
 
 impl Subdevice for FakePart {
     fn has_streams(&self) -> nix::Result<bool> {
-        Ok(false)
+        Ok(lock(&self.routes).is_some())
     }
 
     fn use_streams(&self) -> nix::Result<()> {
-        Err(Errno::ENOTTY)
+        lock(&self.routes).as_ref().map(|_| ()).ok_or(Errno::ENOTTY)
     }
 
     fn code(&self, pad: u32, index: u32) -> nix::Result<u32> {
@@ -154,11 +162,14 @@ impl Subdevice for FakePart {
     }
 
     fn routes(&self) -> nix::Result<Vec<Route>> {
-        Err(Errno::ENOTTY)
+        lock(&self.routes).clone().ok_or(Errno::ENOTTY)
     }
 
-    fn set_routes(&self, _: &[Route]) -> nix::Result<Vec<Route>> {
-        Err(Errno::ENOTTY)
+    fn set_routes(&self, wanted: &[Route]) -> nix::Result<Vec<Route>> {
+        let mut routes = lock(&self.routes);
+        let now = routes.as_mut().ok_or(Errno::ENOTTY)?;
+        *now = wanted.to_vec();
+        Ok(now.clone())
     }
 }
 

@@ -31,6 +31,8 @@ pub struct Model {
     pub memory_bytes: u64,
     /// The most buffers that it gives.
     pub most_buffers: u32,
+    /// So many queued buffers stay with it: it fills one when it has more.
+    pub kept_buffers: u32,
     /// Its controls.
     pub controls: Vec<Control>,
     /// The choices of those that are menus, by their numbers.
@@ -68,6 +70,7 @@ impl Model {
                 | bindings::V4L2_BUF_CAP_SUPPORTS_ORPHANED_BUFS,
             memory_bytes: u64::MAX,
             most_buffers: 32,
+            kept_buffers: 0,
             controls: vec![
                 control(bindings::V4L2_CID_EXPOSURE_ABSOLUTE, "Exposure Time, Absolute", (1, 10_000, 100)),
                 control(bindings::V4L2_CID_ANALOGUE_GAIN, "Analogue Gain", (0, 255, 0)),
@@ -203,7 +206,7 @@ pub(super) fn nearest(model: &Model, wanted: &Format) -> nix::Result<Format> {
                 .map(|(found, stride)| plane(number(stride), stride * found.rows))
                 .collect()
         }
-        HalFormat::Raw(_) | HalFormat::Yuv(_) => {
+        HalFormat::Raw(_) | HalFormat::Yuv(_) | HalFormat::Rgb(_) => {
             let stride = (known.row_bytes(width) + model.row_padding as usize).max(asked(0));
             let planes = known.planes(width, height, stride);
             vec![plane(number(stride), planes.iter().map(|plane| plane.stride * plane.rows).sum::<usize>())]

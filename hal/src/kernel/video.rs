@@ -210,6 +210,11 @@ pub trait Video: Queue + Controls + Debug + Send {
     /// The kernel's errno; `EBUSY` when another file has a higher one.
     fn set_priority(&self, priority: u32) -> nix::Result<()>;
 
+    /// The name of this one of the device's nodes, where it is one of several.
+    fn label(&self) -> Option<String> {
+        None
+    }
+
     /// What is known of why it does not stream, beside an errno.
     fn reason(&self) -> Option<String> {
         None

@@ -11,6 +11,7 @@ use ::libcamera::properties;
 use ::libcamera::request::Request;
 use nix::errno::Errno;
 
+use super::controls::Pending;
 use super::formats;
 use super::layout::{Answer, Layout, Place, Plane};
 use super::library::Library;
@@ -141,7 +142,7 @@ impl LibcameraCamera {
             signals,
             interval: wanted.interval.and(answer.interval),
             values: self.values.clone(),
-            news: RefCell::default(),
+            news: Pending::default(),
             told: RefCell::new(self.controls()?.iter().map(|control| (control.id, None)).collect()),
         };
         let count = u32::try_from(memory.len()).unwrap_or(u32::MAX);
@@ -269,7 +270,7 @@ impl Camera for LibcameraCamera {
         self.values.extend(made.iter().copied());
         if let Some((_, session)) = &mut self.stream {
             session.values.extend(made.iter().copied());
-            session.news.borrow_mut().extend_from_slice(&made);
+            session.news.add(&made);
         }
         Ok(made.into_iter().map(|(_, value)| value).collect())
     }

@@ -4,6 +4,8 @@
 //! libcamera numbers its controls anew in each version, so they are known by name. Numbers with a fraction (gains,
 //! contrast) are counted in thousandths. Controls with several numbers, and those that V4L2 has no id for, are left out.
 
+use std::cell::RefCell;
+
 use v4l2r::bindings as raw;
 
 use crate::control::{self, Control, ControlKind, Unit};
@@ -45,6 +47,32 @@ const TABLE: [(&str, u32, Scale); 12] = [
     ("Sharpness", raw::V4L2_CID_SHARPNESS, Scale::Thousandths),
     ("Gamma", raw::V4L2_CID_GAMMA, Scale::Thousandths),
 ];
+
+/// Values that wait for the next request, which brings them to the camera.
+#[derive(Debug, Default)]
+pub(super) struct Pending(RefCell<Vec<(u32, i64)>>);
+
+impl Pending {
+    /// Adds values behind those that wait.
+    pub(super) fn add(&self, values: &[(u32, i64)]) {
+        self.0.borrow_mut().extend_from_slice(values);
+    }
+
+    /// Forgets them: the camera gets all values otherwise.
+    pub(super) fn clear(&self) {
+        self.0.borrow_mut().clear();
+    }
+
+    /// Sends them with a request; where that is refused, they wait for the next one.
+    pub(super) fn send<T, E>(&self, send: impl FnOnce(Vec<(u32, i64)>) -> Result<T, E>) -> Result<T, E> {
+        let values = self.0.take();
+        let sent = send(values.clone());
+        if sent.is_err() {
+            self.0.borrow_mut().splice(0..0, values);
+        }
+        sent
+    }
+}
 
 /// The name of the control with this id of V4L2's.
 pub(super) fn name(id: u32) -> Option<&'static str> {
@@ -151,6 +179,25 @@ fn thousandths(value: f32, whole: fn(f64) -> f64) -> Option<i64> {
 #[cfg(test)]
 mod tests {
     use super::*;
+
+    #[test]
+    fn values_that_went_with_a_refused_request_go_with_the_next() {
+        let pending = Pending::default();
+        pending.add(&[(1, 10)]);
+        pending.add(&[(2, 20)]);
+        let refused = pending.send(|values| {
+            assert_eq!(values, [(1, 10), (2, 20)]);
+            // Set while the request is on its way: later than what is on it.
+            pending.add(&[(1, 11)]);
+            Err::<(), _>("busy")
+        });
+        assert_eq!(refused, Err("busy"));
+        assert_eq!(pending.send(Ok::<_, ()>), Ok(vec![(1, 10), (2, 20), (1, 11)]));
+        assert_eq!(pending.send(Ok::<_, ()>), Ok(Vec::new()));
+        pending.add(&[(3, 30)]);
+        pending.clear();
+        assert_eq!(pending.send(Ok::<_, ()>), Ok(Vec::new()));
+    }
     use proptest::prelude::*;
 
     fn float(name: &str, range: [f32; 3]) -> Option<Control> {

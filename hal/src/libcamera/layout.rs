@@ -176,7 +176,7 @@ mod tests {
     #[test]
     fn answers_that_make_no_picture_are_refused() {
         let cases = [
-            (answer(b"BG24", 4, 4, 12, 48), "BG24, which is not known"),
+            (answer(b"RG16", 4, 4, 12, 48), "RG16, which is not known"),
             (answer(b"NV12", 0, 4, 4, 24), "0x4"),
             (answer(b"NV12", 4, 4, 3, 24), "need 4"),
             (answer(b"NV12", 4, 4, 4, 23), "too few"),

@@ -15,6 +15,7 @@ use ::libcamera::stream::Stream as Port;
 use nix::errno::Errno;
 use nix::time::{ClockId, clock_gettime};
 
+use super::controls::Pending;
 use super::library::Library;
 use super::stream::{Line, News, Outcome, Status};
 use super::{clock, policy, values};
@@ -38,7 +39,7 @@ pub(super) struct Session {
     /// Values that the camera has from each start on.
     pub(super) values: BTreeMap<u32, i64>,
     /// Values that the next request brings.
-    pub(super) news: RefCell<Vec<(u32, i64)>>,
+    pub(super) news: Pending,
     /// Controls whose values frames may tell, and what the last frame told.
     pub(super) told: RefCell<BTreeMap<u32, Option<i64>>>,
 }
@@ -47,7 +48,7 @@ impl Line for Session {
     type Request = Request;
 
     fn start(&self) -> nix::Result<()> {
-        self.news.borrow_mut().clear();
+        self.news.clear();
         let (key, interval) = (self.key, self.interval);
         let values: Vec<_> = self.values.iter().map(|(id, value)| (*id, *value)).collect();
         self.library.run(move |cameras| {
@@ -64,19 +65,21 @@ impl Line for Session {
     }
 
     fn queue(&self, mut request: Request) -> Result<(), (Request, Errno)> {
-        let (key, values) = (self.key, self.news.take());
-        let queued = self.library.run(move |cameras| {
-            request.reuse(ReuseFlag::REUSE_BUFFERS);
-            values::write(request.controls_mut(), &values, None);
-            match cameras.active(key) {
-                Ok(active) => {
-                    active.queue_request(request).map_err(|(request, error)| (request, policy::errno(&error)))
+        let key = self.key;
+        self.news.send(|values| {
+            let queued = self.library.run(move |cameras| {
+                request.reuse(ReuseFlag::REUSE_BUFFERS);
+                values::write(request.controls_mut(), &values, None);
+                match cameras.active(key) {
+                    Ok(active) => active
+                        .queue_request(request)
+                        .map_err(|(request, error)| (request, policy::errno(&error))),
+                    Err(errno) => Err((request, errno)),
                 }
-                Err(errno) => Err((request, errno)),
-            }
-        });
-        // A request goes down with libcamera's thread, and the next news tell of that.
-        queued.unwrap_or(Ok(()))
+            });
+            // A request goes down with libcamera's thread, and the next news tell of that.
+            queued.unwrap_or(Ok(()))
+        })
     }
 
     fn news(&self, timeout: Duration) -> Option<News<Request>> {

@@ -14,6 +14,7 @@ use super::policy::Fault;
 use crate::camera::Dequeued;
 use crate::frame::{Exposure, Shot, SlotPool};
 use crate::v4l2::sequence::Sequence;
+use crate::v4l2::slots::reserve;
 
 /// The way to a configured camera and back.
 pub(super) trait Line {
@@ -106,6 +107,8 @@ pub(super) struct Stream<R> {
     place: Place,
     pool: Arc<SlotPool>,
     slots: Vec<Slot<R>>,
+    /// With more slots lent than this the camera may have too few to fill one.
+    promised: usize,
     sequence: Sequence,
     streaming: bool,
     gone: bool,
@@ -122,6 +125,7 @@ impl<R> Stream<R> {
             layout,
             place,
             pool,
+            promised: requests.len().saturating_sub(reserve(0) as usize),
             slots: requests.into_iter().map(Slot::Idle).collect(),
             sequence: Sequence::default(),
             streaming: false,
@@ -160,11 +164,12 @@ impl<R> Stream<R> {
         timeout: Duration,
     ) -> Result<Dequeued, Failure> {
         let deadline = line.now().saturating_add(timeout);
-        if self.queued() == 0 {
+        let (had, lent) = (self.queued(), self.lent());
+        self.feed(line)?;
+        if had == 0 || (lent > self.promised && self.lent() <= self.promised) {
             // The caller had the slots: whatever time passed, the camera is not at fault.
             self.heard = line.now();
         }
-        self.feed(line)?;
         if self.queued() == 0 {
             return Ok(Dequeued::Starved);
         }
@@ -192,6 +197,8 @@ impl<R> Stream<R> {
                         }
                     }
                 }
+                // Handlers keep requests: with more lent than they are known to do without they may have too few.
+                None if self.lent() > self.promised && line.now() >= stalled => return Ok(Dequeued::Starved),
                 None if line.now() >= stalled => {
                     let silent = Failure::Silent(self.patience());
                     return self.restart(line, "the camera was silent and was restarted", silent);
@@ -333,6 +340,10 @@ impl<R> Stream<R> {
         if let Some(slot @ Slot::Queued) = self.slots.get_mut(slot as usize) {
             *slot = Slot::Idle(request);
         }
+    }
+
+    fn lent(&self) -> usize {
+        self.slots.iter().filter(|slot| matches!(slot, Slot::Lent(_))).count()
     }
 
     fn queued(&self) -> usize {

@@ -135,6 +135,22 @@ fn a_caller_that_holds_all_slots_starves_and_that_is_no_stall() {
 }
 
 #[test]
+fn a_handler_that_keeps_requests_starves_and_does_not_stall() {
+    let (mut stream, fake) = started();
+    // One more than was promised.
+    let mut held: Vec<Frame> = (0..2).map(|_| frame(&mut stream, &fake)).collect();
+    assert!(matches!(stream.dequeue(&fake, SHORT).unwrap(), Dequeued::Timeout));
+    for _ in 0..3 {
+        assert!(matches!(stream.dequeue(&fake, Duration::from_secs(60)).unwrap(), Dequeued::Starved));
+    }
+    held.pop();
+    assert!(matches!(stream.dequeue(&fake, SHORT).unwrap(), Dequeued::Timeout));
+    let outcome = stream.dequeue(&fake, Duration::from_secs(60)).unwrap();
+    assert!(matches!(outcome, Dequeued::Damaged { .. }), "with one held it is a stall: {outcome:?}");
+    assert_eq!(fake.starts.get(), 2);
+}
+
+#[test]
 fn the_count_begins_at_0_at_each_start_and_keeps_gaps() {
     let (mut stream, fake) = started();
     fake.frames.set(17);

@@ -58,6 +58,11 @@ pub fn settle(graph: &Graph, link: &Link, source: &dyn Subdevice, sink: &dyn Sub
     }
 }
 
+/// Whether a part would take this at the end of a branch; nothing is changed.
+pub fn takes(given: BusFormat, sink: &dyn Subdevice, pad: u32) -> bool {
+    sink.try_format(pad, 0, given).is_ok_and(|taken| fits(&given, &taken))
+}
+
 /// The same where the branch ends at a node.
 pub fn settle_node(given: BusFormat, node: &dyn Video) {
     const LONGEST_LIST: u32 = 64;

@@ -70,7 +70,7 @@ impl PipelineNode {
     fn new(node: Box<dyn Video>, pipeline: Pipeline) -> Self {
         let ways = sensor_formats(&pipeline)
             .into_iter()
-            .filter_map(|sensor| Some((sensor, pipeline.outcome(sensor).ok()?)))
+            .filter_map(|sensor| Some((sensor, pipeline.outcome(sensor).ok()??)))
             .flat_map(|(sensor, given)| {
                 let size = (given.width, given.height);
                 let formats = list(|index| node.format_on_bus(given.code, index));
@@ -238,8 +238,11 @@ impl Video for PipelineNode {
         sensor.interval_entry(pad, code, (width, height), index).map(IntervalEntry::Discrete)
     }
 
+    /// That of the node; where the parts cannot give it, since nobody has set them up for it, the nearest that they can.
     fn format(&self) -> nix::Result<Format> {
-        self.node.format()
+        let now = self.node.format()?;
+        let is_given = self.ways.is_empty() || self.ways.iter().any(|way| way.format.fourcc == now.fourcc);
+        if is_given { Ok(now) } else { self.try_format(&now) }
     }
 
     fn try_format(&self, wanted: &Format) -> nix::Result<Format> {
@@ -292,6 +295,10 @@ impl Video for PipelineNode {
 
     fn set_priority(&self, priority: u32) -> nix::Result<()> {
         self.node.set_priority(priority)
+    }
+
+    fn label(&self) -> Option<String> {
+        self.pipeline.node_name()
     }
 
     fn reason(&self) -> Option<String> {

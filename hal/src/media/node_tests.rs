@@ -27,7 +27,7 @@ pub(in super::super) fn board(graph: &str) -> FakeKernel {
         topology.interfaces.push(Interface { entity: entity.id, kind, major: 81, minor: entity.id });
         if is_node {
             let mut model = model_of_node();
-            if !entity.name.ends_with("path") && !entity.name.contains("Capture") {
+            if !entity.name.ends_with("path") && !entity.name.to_lowercase().contains("capture") {
                 model.identity.device_caps = bindings::V4L2_CAP_META_CAPTURE;
             }
             kernel.plug(file, model);
@@ -171,4 +171,20 @@ fn the_list_of_controls_ends_with_einval_though_the_node_has_none() {
     let node = with_pipeline(&kernel, Path::new(NODE), node, &identity, &Wish::default()).unwrap();
     assert_eq!(node.control_after(EXPOSURE).map(|control| control.id), Ok(GAIN));
     assert_eq!(node.control_after(GAIN).map(|control| control.id), Err(Errno::EINVAL));
+}
+
+#[test]
+fn a_format_that_the_parts_cannot_give_is_told_as_the_nearest_that_they_can() {
+    let kernel = phone();
+    let node = kernel.video(Path::new(NODE)).unwrap();
+    let identity = node.identity().unwrap();
+    let listed: Vec<u32> =
+        (0..9).map_while(|index| node.format_entry(index).ok()).map(|entry| entry.fourcc).collect();
+    let mut pipeline_node =
+        PipelineNode::new(node, Pipeline::to_node(&kernel, Path::new(NODE), &Wish::default()).unwrap());
+    assert!(identity.device_caps & bindings::V4L2_CAP_IO_MC != 0 && listed.len() > 1);
+    let now = pipeline_node.format().unwrap();
+    pipeline_node.ways.retain(|way| way.format.fourcc != now.fourcc);
+    let told = pipeline_node.format().unwrap();
+    assert!(told.fourcc != now.fourcc && listed.contains(&told.fourcc), "{now:?}, then {told:?}");
 }

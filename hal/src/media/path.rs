@@ -83,7 +83,7 @@ fn walk_back(reached_by: &HashMap<u32, Link>, capture: u32, sensor: u32) -> Path
 
 /// Whether a name fits a pattern, in which `*` stands for any text. What stands between two stars is taken where it comes
 /// first: a later place would leave less for the rest, so that nothing needs to be tried twice.
-pub(super) fn matches(pattern: &str, name: &str) -> bool {
+pub fn matches(pattern: &str, name: &str) -> bool {
     let mut parts = pattern.split('*');
     let Some(mut rest) = parts.next().and_then(|start| name.strip_prefix(start)) else { return false };
     let Some(end) = parts.next_back() else { return rest.is_empty() };

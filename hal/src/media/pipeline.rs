@@ -95,6 +95,9 @@ pub fn link(graph: &Graph, media: &dyn Media, path: &Path, branches: &Branches) 
     Ok(())
 }
 
+/// A pad, its entity first, and the format there.
+pub type PadFormat = ((u32, u32), BusFormat);
+
 /// Whether a format is set or only tried.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum Mood {
@@ -105,7 +108,8 @@ pub enum Mood {
 }
 
 /// Sets the sensor's format and hands it on from part to part; every part may change it at its own output. `open` gives
-/// the sub-device of an entity; entities without one (the capture node) end the way. What comes out at the end.
+/// the sub-device of an entity; entities without one (the capture node) end the way. The pads that pictures leave, each with
+/// its format; the last is what comes out at the end.
 ///
 /// # Errors
 /// [`PipelineError::Refused`]; [`PipelineError::Mismatch`] when a part takes something else than it is given.
@@ -115,7 +119,8 @@ pub fn propagate<'a>(
     wanted: BusFormat,
     mood: Mood,
     open: impl Fn(u32) -> Option<&'a dyn Subdevice>,
-) -> Result<BusFormat, PipelineError> {
+) -> Result<Vec<PadFormat>, PipelineError> {
+    let mut pads = Vec::new();
     let mut format = wanted;
     let mut from = None;
     for step in steps(path) {
@@ -142,9 +147,10 @@ pub fn propagate<'a>(
         if let Some(source) = step.source {
             format = set(source, format)?;
             from = Some((step.entity, source));
+            pads.push(((step.entity, source), format));
         }
     }
-    Ok(format)
+    Ok(pads)
 }
 
 /// The first link of a way or its fixed branches whose ends differ: what an `EPIPE` from `VIDIOC_STREAMON` means. `None` when all match, or

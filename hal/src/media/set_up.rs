@@ -10,6 +10,7 @@ use super::branch;
 use super::graph::{Graph, VIDEO_NODE};
 use super::path::{self, matches};
 use super::pipeline::{self, Mismatch, Mood, PipelineError};
+use super::routing;
 use crate::error::Error;
 use crate::kernel::{BusFormat, Entity, Kernel, Media, Subdevice, Video};
 
@@ -141,7 +142,7 @@ impl Pipeline {
         Ok(Self { media, name, path, parts, others, capture })
     }
 
-    /// Links the way, and hands the sensor's format on along it and to what hangs on it for good; other links off it are
+    /// Links the way and routes pictures through its parts, and hands the sensor's format on along it and to what hangs on it for good; other links off it are
     /// switched off. What comes out of the last part: the size that the node must be set to.
     ///
     /// # Errors
@@ -151,7 +152,16 @@ impl Pipeline {
         let path = self.path.as_in(&graph);
         let branches = branch::branches(&graph, &path);
         pipeline::link(&graph, &*self.media, &path, &branches)?;
-        let given = pipeline::propagate(&graph, &path, format, Mood::Set, |entity| self.part(entity))?;
+        for step in pipeline::steps(&path) {
+            if let (Some(sink), Some(source), Some(part)) = (step.sink, step.source, self.part(step.entity)) {
+                routing::route(part, sink, source).map_err(|errno| PipelineError::Refused {
+                    pad: graph.pad_name((step.entity, sink)),
+                    operation: "VIDIOC_SUBDEV_S_ROUTING",
+                    errno,
+                })?;
+            }
+        }
+        let pads = pipeline::propagate(&graph, &path, format, Mood::Set, |entity| self.part(entity))?;
         for link in &branches.fixed {
             let Some(source) = self.part(link.source.0) else { continue };
             if let Some(sink) = self.part(link.sink.0) {
@@ -162,16 +172,31 @@ impl Pipeline {
                 branch::settle_node(given, &**node);
             }
         }
-        Ok(given)
+        Ok(pads.last().map_or(format, |pad| pad.1))
     }
 
-    /// What would come out of the last part; nothing is changed.
+    /// What would come out of the last part; `None` when what hangs on the way for good takes no such pictures, so that they
+    /// cannot stream. Nothing is changed.
     ///
     /// # Errors
     /// As [`pipeline::propagate`].
-    pub fn outcome(&self, format: BusFormat) -> Result<BusFormat, PipelineError> {
+    pub fn outcome(&self, format: BusFormat) -> Result<Option<BusFormat>, PipelineError> {
         let graph = graph(&*self.media, &self.name)?;
-        pipeline::propagate(&graph, &self.path, format, Mood::Try, |entity| self.part(entity))
+        let pads = pipeline::propagate(&graph, &self.path, format, Mood::Try, |entity| self.part(entity))?;
+        let branches = branch::branches(&graph, &self.path.as_in(&graph));
+        for (pad, given) in &pads {
+            for link in branches.fixed.iter().filter(|link| link.source == *pad) {
+                let taken = match (self.part(link.sink.0), self.others.get(&link.sink.0)) {
+                    (Some(part), _) => branch::takes(*given, part, link.sink.1),
+                    (_, Some(node)) => node.format_on_bus(given.code, 0).is_ok(),
+                    (None, None) => true,
+                };
+                if !taken {
+                    return Ok(None);
+                }
+            }
+        }
+        Ok(pads.last().map(|pad| pad.1))
     }
 
     /// The node to open as a camera.
@@ -191,6 +216,12 @@ impl Pipeline {
     /// The sensor, and the pad that pictures leave.
     pub(super) fn sensor(&self) -> Option<(&dyn Subdevice, u32)> {
         Some((self.part(self.path.sensor())?, self.path.links.first()?.source.1))
+    }
+
+    /// The driver's name for the node.
+    pub(super) fn node_name(&self) -> Option<String> {
+        let graph = graph(&*self.media, &self.name).ok()?;
+        graph.entity(self.path.capture()).map(|entity| entity.name.clone())
     }
 
     /// The parts in the order of pictures.
@@ -255,8 +286,8 @@ mod tests {
     use super::super::node::tests::board;
     use super::*;
     use crate::error::ErrorKind;
-    use crate::fake::FakeKernel;
-    use crate::kernel::Topology;
+    use crate::fake::{FakeKernel, FakePart};
+    use crate::kernel::{Route, Topology};
 
     const MEDIA: &str = "/dev/media0";
 
@@ -286,7 +317,7 @@ mod tests {
         );
         assert_eq!(pipeline.capture(), Path::new("/dev/video12"));
         let resizer = kernel.subdevice(Path::new("/dev/v4l-subdev6")).unwrap();
-        assert_eq!(pipeline.outcome(format(64)).unwrap(), format(64));
+        assert_eq!(pipeline.outcome(format(64)).unwrap(), Some(format(64)));
         assert!(resizer.format(0, 0).is_err(), "only tried");
         assert_eq!(pipeline.set_up(format(64)).unwrap(), format(64));
         assert_eq!(resizer.format(1, 0), Ok(format(64)));
@@ -313,6 +344,18 @@ mod tests {
         let pipeline = find(&kernel, &wish("Sensor A", &[])).unwrap();
         pipeline.set_up(format(64)).unwrap();
         assert_eq!(pipeline.names().unwrap(), ["Sensor A", "Raw Capture 0"]);
+        // A debayer that does not take something keeps the sensor from giving it.
+        let other = BusFormat { code: 0x100d, ..format(64) };
+        assert_eq!(pipeline.outcome(other).unwrap(), Some(other));
+        kernel.plug_part("/dev/v4l-subdev5", FakePart::with_fixed(0, format(64)));
+        let reopened = find(&kernel, &wish("Sensor A", &[])).unwrap();
+        assert_eq!(
+            (reopened.outcome(other).unwrap(), reopened.outcome(format(64)).unwrap()),
+            (None, Some(format(64)))
+        );
+        kernel.plug_part("/dev/v4l-subdev5", FakePart::default());
+        let pipeline = find(&kernel, &wish("Sensor A", &[])).unwrap();
+        pipeline.set_up(format(64)).unwrap();
         // The debayer cannot be cut off from the sensor, and the scaler can be from the debayer.
         let debayer = kernel.subdevice(Path::new("/dev/v4l-subdev5")).unwrap();
         assert_eq!(debayer.format(0, 0), Ok(format(64)));
@@ -333,6 +376,22 @@ mod tests {
             Pipeline::to_node(&kernel, Path::new("/dev/video24"), &wish("Sensor B", &[])).unwrap();
         debayer_b.set_up(format(64)).unwrap();
         assert_eq!(of_node("*"), "Sensor B");
+    }
+
+    #[test]
+    fn pictures_are_routed_through_a_crossbar() {
+        let kernel = board(include_str!("graphs/imx8-isi.txt"));
+        let route = |sink, source| Route { sink: (sink, 0), source: (source, 0), flags: 1 };
+        let crossbar = FakePart::default().with_routes(&[route(1, 3), route(0, 4)]);
+        kernel.plug_part("/dev/v4l-subdev1", crossbar.clone());
+        let pipeline = find(&kernel, &wish("imx219 *", &[])).unwrap();
+        assert_eq!(
+            pipeline.names().unwrap()[1..4],
+            ["csis-32e40000.csi", "crossbar", "mxc_isi.0"],
+            "its pads 0 and 3 are on the way"
+        );
+        pipeline.set_up(format(64)).unwrap();
+        assert_eq!(crossbar.routes(), Ok(vec![route(0, 3)]));
     }
 
     #[test]

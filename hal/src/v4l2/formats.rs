@@ -1,114 +1,43 @@
-//! The table between V4L2 pixel formats (fourcc) and ours:
-//! <https://docs.kernel.org/userspace-api/media/v4l/pixfmt.html>.
+//! V4L2 pixel formats (fourcc) and ours, by the table of names.
 
-use crate::format::{CfaPattern, Packing, PixelFormat, RawFormat, YuvFormat};
+use crate::format::PixelFormat;
+use crate::fourcc::{DEVELOPED, Name, RAW, code};
 
-use CfaPattern::{Bggr, Gbrg, Grbg, Rggb};
-use Packing::{Bytes, Le16, Mipi};
+/// Every name with its format, those of raw formats first, those of one memory before those of several.
+fn named() -> impl Iterator<Item = (Name, PixelFormat)> {
+    let raw = RAW.iter().flat_map(|row| {
+        let mipi = row.v4l2_mipi.zip(row.mipi());
+        std::iter::once((row.v4l2, row.unpacked())).chain(mipi)
+    });
+    let one_memory = DEVELOPED.iter().flat_map(|row| row.v4l2.iter().map(|name| (*name, row.format)));
+    raw.chain(one_memory).chain(separate())
+}
 
-/// Linux has one name for each order of colours, depth and packing; the names follow no rule.
-const TABLE: [(&[u8; 4], CfaPattern, u8, Packing); 32] = [
-    (b"BA81", Bggr, 8, Bytes),
-    (b"GBRG", Gbrg, 8, Bytes),
-    (b"GRBG", Grbg, 8, Bytes),
-    (b"RGGB", Rggb, 8, Bytes),
-    (b"BG10", Bggr, 10, Le16),
-    (b"GB10", Gbrg, 10, Le16),
-    (b"BA10", Grbg, 10, Le16),
-    (b"RG10", Rggb, 10, Le16),
-    (b"pBAA", Bggr, 10, Mipi),
-    (b"pGAA", Gbrg, 10, Mipi),
-    (b"pgAA", Grbg, 10, Mipi),
-    (b"pRAA", Rggb, 10, Mipi),
-    (b"BG12", Bggr, 12, Le16),
-    (b"GB12", Gbrg, 12, Le16),
-    (b"BA12", Grbg, 12, Le16),
-    (b"RG12", Rggb, 12, Le16),
-    (b"pBCC", Bggr, 12, Mipi),
-    (b"pGCC", Gbrg, 12, Mipi),
-    (b"pgCC", Grbg, 12, Mipi),
-    (b"pRCC", Rggb, 12, Mipi),
-    (b"BG14", Bggr, 14, Le16),
-    (b"GB14", Gbrg, 14, Le16),
-    (b"GR14", Grbg, 14, Le16),
-    (b"RG14", Rggb, 14, Le16),
-    (b"pBEE", Bggr, 14, Mipi),
-    (b"pGEE", Gbrg, 14, Mipi),
-    (b"pgEE", Grbg, 14, Mipi),
-    (b"pREE", Rggb, 14, Mipi),
-    (b"BYR2", Bggr, 16, Le16),
-    (b"GB16", Gbrg, 16, Le16),
-    (b"GR16", Grbg, 16, Le16),
-    (b"RG16", Rggb, 16, Le16),
-];
-
-/// Formats that a camera developed, in one memory.
-const DEVELOPED: [(&[u8; 4], PixelFormat); 15] = [
-    (b"YUYV", PixelFormat::Yuv(YuvFormat::Yuyv)),
-    (b"YVYU", PixelFormat::Yuv(YuvFormat::Yvyu)),
-    (b"UYVY", PixelFormat::Yuv(YuvFormat::Uyvy)),
-    (b"VYUY", PixelFormat::Yuv(YuvFormat::Vyuy)),
-    (b"NV12", PixelFormat::Yuv(YuvFormat::Nv12)),
-    (b"NV21", PixelFormat::Yuv(YuvFormat::Nv21)),
-    (b"NV16", PixelFormat::Yuv(YuvFormat::Nv16)),
-    (b"NV61", PixelFormat::Yuv(YuvFormat::Nv61)),
-    (b"NV24", PixelFormat::Yuv(YuvFormat::Nv24)),
-    (b"NV42", PixelFormat::Yuv(YuvFormat::Nv42)),
-    (b"YU12", PixelFormat::Yuv(YuvFormat::Yuv420)),
-    (b"YV12", PixelFormat::Yuv(YuvFormat::Yvu420)),
-    (b"422P", PixelFormat::Yuv(YuvFormat::Yuv422)),
-    (b"MJPG", PixelFormat::Jpeg),
-    (b"JPEG", PixelFormat::Jpeg),
-];
-
-/// Formats that a camera developed, each colour plane in a memory of its own:
-/// <https://docs.kernel.org/userspace-api/media/v4l/pixfmt-yuv-planar.html>.
-const SEPARATE: [(&[u8; 4], PixelFormat); 10] = [
-    (b"NM12", PixelFormat::Yuv(YuvFormat::Nv12)),
-    (b"NM21", PixelFormat::Yuv(YuvFormat::Nv21)),
-    (b"NM16", PixelFormat::Yuv(YuvFormat::Nv16)),
-    (b"NM61", PixelFormat::Yuv(YuvFormat::Nv61)),
-    (b"YM12", PixelFormat::Yuv(YuvFormat::Yuv420)),
-    (b"YM21", PixelFormat::Yuv(YuvFormat::Yvu420)),
-    (b"YM16", PixelFormat::Yuv(YuvFormat::Yuv422)),
-    (b"YM61", PixelFormat::Yuv(YuvFormat::Yvu422)),
-    (b"YM24", PixelFormat::Yuv(YuvFormat::Yuv444)),
-    (b"YM42", PixelFormat::Yuv(YuvFormat::Yvu444)),
-];
-
-fn is_named(fourcc: u32, name: &[u8; 4]) -> bool {
-    u32::from_le_bytes(*name) == fourcc
+/// The names of formats each of whose colour planes has a memory of its own.
+fn separate() -> impl Iterator<Item = (Name, PixelFormat)> {
+    DEVELOPED.iter().filter_map(|row| Some((row.v4l2_separate?, row.format)))
 }
 
 /// All fourccs that are known here, those of raw formats first.
 #[cfg(any(test, feature = "fake-kernel"))]
 pub(crate) fn known() -> impl Iterator<Item = [u8; 4]> {
-    TABLE.iter().map(|row| *row.0).chain(DEVELOPED.iter().chain(&SEPARATE).map(|row| *row.0))
+    named().map(|(name, _)| *name)
 }
 
 /// The format behind a fourcc; `None` for formats that are of no use here.
 pub(crate) fn from_fourcc(fourcc: u32) -> Option<PixelFormat> {
-    let raw = TABLE
-        .iter()
-        .find(|row| is_named(fourcc, row.0))
-        .map(|&(_, pattern, bits, packing)| PixelFormat::Raw(RawFormat { pattern, bits, packing }));
-    let developed = || DEVELOPED.iter().chain(&SEPARATE).find(|row| is_named(fourcc, row.0));
-    raw.or_else(|| developed().map(|row| row.1))
+    named().find(|(name, _)| code(name) == fourcc).map(|(_, format)| format)
 }
 
 /// Whether each colour plane of this format has a memory of its own.
 pub(crate) fn is_separate(fourcc: u32) -> bool {
-    SEPARATE.iter().any(|row| is_named(fourcc, row.0))
+    separate().any(|(name, _)| code(name) == fourcc)
 }
 
 /// The fourccs of a format, the usual one first, those with several memories last; none for depths and packings that
 /// V4L2 has no name for.
 pub(crate) fn to_fourccs(format: PixelFormat) -> impl Iterator<Item = u32> {
-    let raw = TABLE.iter().filter(move |row| {
-        format == PixelFormat::Raw(RawFormat { pattern: row.1, bits: row.2, packing: row.3 })
-    });
-    let developed = DEVELOPED.iter().chain(&SEPARATE).filter(move |row| row.1 == format);
-    raw.map(|row| row.0).chain(developed.map(|row| row.0)).map(|name| u32::from_le_bytes(*name))
+    named().filter(move |(_, named)| *named == format).map(|(name, _)| code(name))
 }
 
 /// A fourcc for people: `RG10`, `Y16-BE` for the big-endian bit, `\x01` for bytes that cannot be printed.
@@ -132,26 +61,26 @@ pub(super) fn list(fourccs: &[u32]) -> String {
 
 #[cfg(test)]
 mod tests {
-    use super::*;
+    use CfaPattern::{Bggr, Grbg, Rggb};
+    use Packing::{Bytes, Le16, Mipi};
     use proptest::prelude::*;
+
+    use super::*;
+    use crate::format::{CfaPattern, Packing, RawFormat, YuvFormat};
 
     fn to_fourcc(format: RawFormat) -> Option<u32> {
         to_fourccs(format.into()).next()
     }
 
     #[test]
-    fn every_row_leads_there_and_back() {
-        for (fourcc, pattern, bits, packing) in TABLE {
-            let format = RawFormat { pattern, bits, packing };
-            let fourcc = u32::from_le_bytes(*fourcc);
-            assert_eq!(from_fourcc(fourcc), Some(format.into()));
-            assert_eq!(to_fourcc(format), Some(fourcc));
+    fn every_name_leads_there_and_back_and_stands_for_one_format() {
+        let mut seen = std::collections::HashSet::new();
+        for (name, format) in named() {
+            assert!(seen.insert(name), "{name:?} stands twice");
+            assert_eq!(from_fourcc(code(name)), Some(format));
+            assert!(to_fourccs(format).any(|found| found == code(name)));
         }
-        for (fourcc, format) in DEVELOPED.iter().chain(&SEPARATE) {
-            let fourcc = u32::from_le_bytes(**fourcc);
-            assert_eq!(from_fourcc(fourcc), Some(*format));
-            assert!(to_fourccs(*format).any(|found| found == fourcc));
-        }
+        assert_eq!(seen.len(), 67);
     }
 
     #[test]

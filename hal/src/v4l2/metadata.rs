@@ -41,6 +41,8 @@ pub struct MetadataNode {
     fourccs: Vec<u32>,
     size: usize,
     buffers: u32,
+    /// Buffers that the device did not take back yet.
+    idle: Vec<u32>,
     streaming: bool,
 }
 
@@ -71,8 +73,17 @@ impl MetadataNode {
         let fourccs =
             modes::fourccs(&*node).map_err(|fault| policy::error(&name, fault.operation, fault.errno))?;
         let size = node.format().map_err(|errno| policy::error(&name, Operation::GetFormat, errno))?;
-        let id = node::id(&identity, path);
-        Ok(Self { node, name, id, fourccs, size: bytes(&size), buffers: 0, streaming: false })
+        let id = node::id(&identity, None, path);
+        Ok(Self {
+            node,
+            name,
+            id,
+            fourccs,
+            size: bytes(&size),
+            buffers: 0,
+            idle: Vec::new(),
+            streaming: false,
+        })
     }
 
     /// The formats that it has (`V4L2_META_FMT_*`, four characters each); the first is the one at start.
@@ -132,15 +143,17 @@ impl MetadataNode {
     }
 
     /// Waits for the metadata of the next frame, at most `timeout`; `None` when nothing came, and for metadata that was
-    /// marked as bad or is empty.
+    /// marked as bad or is empty. A buffer that the device does not take back is offered to it again at the next call.
     ///
     /// # Errors
-    /// [`Error::State`] when it does not stream; [`Error::Gone`]; [`Error::System`].
+    /// [`Error::State`] when it does not stream; [`Error::Gone`]; [`Error::System`], of buffers when the device takes
+    /// none.
     pub fn dequeue(&mut self, timeout: Duration) -> Result<Option<Metadata>, Error> {
         if !self.streaming {
             let reason = "it does not stream; start it first";
             return Err(Error::State { camera: self.name.clone(), operation: "dequeue", reason });
         }
+        self.give_back()?;
         match self.node.wait(timeout) {
             Ok(_) | Err(Errno::EINTR) => {}
             Err(errno) => return Err(self.failed(Operation::Wait)(errno)),
@@ -158,12 +171,33 @@ impl MetadataNode {
         let used = (filled.planes[0].bytes_used as usize).min(self.size);
         let is_good = used > 0 && filled.flags & bindings::V4L2_BUF_FLAG_ERROR == 0;
         let bytes = if is_good { self.node.contents(filled.index, used) } else { Ok(Vec::new()) };
-        // The buffer goes back whether or not it could be read.
-        let queued = self.node.queue(filled.index, &[]).map_err(self.failed(Operation::QueueBuffer));
+        // The buffer goes back whether or not it could be read; what was read is no less for a refusal.
+        if !self.idle.contains(&filled.index) {
+            self.idle.push(filled.index);
+        }
+        let _ = self.give_back();
         let bytes = bytes.map_err(self.failed(Operation::QueryBuffer))?;
-        queued?;
         let (sequence, timestamp) = (filled.sequence, filled.timestamp);
         Ok(is_good.then_some(Metadata { sequence, timestamp, bytes }))
+    }
+
+    /// Queues what the device does not have; fails when it is gone, and when it is left without any.
+    fn give_back(&mut self) -> Result<(), Error> {
+        let mut refused = None;
+        let node = &self.node;
+        self.idle.retain(|index| match node.queue(*index, &[]) {
+            Ok(()) => false,
+            Err(errno) => {
+                refused = Some(errno);
+                true
+            }
+        });
+        match refused {
+            Some(errno) if self.idle.len() >= self.buffers as usize || is_gone(errno) => {
+                Err(self.failed(Operation::QueueBuffer)(errno))
+            }
+            _ => Ok(()),
+        }
     }
 
     /// Stops it; idempotent.
@@ -188,6 +222,7 @@ impl MetadataNode {
     fn release(&mut self) {
         self.streaming = false;
         self.buffers = 0;
+        self.idle.clear();
         // What is refused here is cleaned up when the file is closed.
         let _ = self.node.request(0, Memory::Driver, false);
     }
@@ -204,6 +239,10 @@ impl Drop for MetadataNode {
     }
 }
 
+fn is_gone(errno: Errno) -> bool {
+    policy::judge(Operation::QueueBuffer, errno) == Verdict::Gone
+}
+
 fn bytes(format: &Format) -> usize {
     format.planes.first().map_or(0, |plane| plane.size as usize)
 }
@@ -211,12 +250,33 @@ fn bytes(format: &Format) -> usize {
 /// Brings metadata to the frames that it is of, whichever comes first.
 ///
 /// A driver gives both one number, or both one time. Of devices that count the two streams apart the difference is
-/// learnt from the first time that both have.
+/// learnt from the first time that both have. A number that does not rise begins a run: metadata of an earlier run is of
+/// none of its frames.
 #[derive(Debug, Default)]
 pub struct Pairing {
-    waiting: VecDeque<Metadata>,
+    /// Each with the run that it is of.
+    waiting: VecDeque<(u32, Metadata)>,
     /// The metadata's number less the frame's.
     shift: u32,
+    frames: Run,
+    metadata: Run,
+}
+
+/// How often a stream began again.
+#[derive(Clone, Copy, Debug, Default)]
+struct Run {
+    number: u32,
+    last: Option<u32>,
+}
+
+impl Run {
+    /// Takes note of the next number of the stream: true where it began again.
+    fn begins(&mut self, sequence: u32) -> bool {
+        let rises = |last: u32| (1..=u32::MAX / 2).contains(&sequence.wrapping_sub(last));
+        let begins = self.last.replace(sequence).is_some_and(|last| !rises(last));
+        self.number += u32::from(begins);
+        begins
+    }
 }
 
 impl Pairing {
@@ -228,7 +288,8 @@ impl Pairing {
         if self.waiting.len() == Self::KEPT {
             self.waiting.pop_front();
         }
-        self.waiting.push_back(metadata);
+        self.metadata.begins(metadata.sequence);
+        self.waiting.push_back((self.metadata.number, metadata));
     }
 
     /// The metadata of a frame, if it is here already. All that is older is dropped: frames come in their order.
@@ -237,15 +298,23 @@ impl Pairing {
     }
 
     fn find(&mut self, sequence: u32, timestamp: Duration) -> Option<Metadata> {
-        let same_time = self.waiting.iter().position(|metadata| metadata.timestamp == timestamp);
-        if let Some(found) = same_time.and_then(|at| self.waiting.get(at)) {
-            self.shift = found.sequence.wrapping_sub(sequence);
+        if self.frames.begins(sequence) {
+            self.shift = 0;
         }
-        let wanted = sequence.wrapping_add(self.shift);
-        let at =
-            same_time.or_else(|| self.waiting.iter().position(|metadata| metadata.sequence == wanted))?;
+        let same_time = self.waiting.iter().position(|(_, metadata)| metadata.timestamp == timestamp);
+        if let Some((run, found)) = same_time.and_then(|at| self.waiting.get(at)) {
+            self.shift = found.sequence.wrapping_sub(sequence);
+            // Of two streams one alone may begin again: they are of one run where they have one time.
+            self.frames.number = *run;
+        }
+        let (run, wanted) = (self.frames.number, sequence.wrapping_add(self.shift));
+        self.waiting.retain(|(of, _)| *of >= run);
+        let is_its = |(of, metadata): &(u32, Metadata)| {
+            *of == run && (metadata.timestamp == timestamp || metadata.sequence == wanted)
+        };
+        let at = self.waiting.iter().position(is_its)?;
         self.waiting.drain(..at);
-        self.waiting.pop_front()
+        self.waiting.pop_front().map(|(_, metadata)| metadata)
     }
 }
 
@@ -362,6 +431,66 @@ mod tests {
     }
 
     #[test]
+    fn a_buffer_that_is_refused_loses_no_metadata_and_is_offered_again() {
+        let (kernel, _video, meta) = device();
+        let mut node = open(&kernel);
+        node.start().unwrap();
+        for sequence in 0..10 {
+            meta.refuse(Call::QueueBuffer, Errno::ENOMEM, Times::Next(1));
+            assert_eq!(node.dequeue(SECOND).unwrap().unwrap().sequence, sequence);
+            assert!(meta.queued() + 1 >= BUFFERS as usize, "{} at {sequence}", meta.queued());
+        }
+        meta.relent(Call::QueueBuffer);
+        assert!(node.dequeue(SECOND).unwrap().is_some());
+        assert_eq!(meta.queued(), BUFFERS as usize);
+        meta.refuse(Call::QueueBuffer, Errno::ENOMEM, Times::Always);
+        let error = (0..=BUFFERS).find_map(|_| node.dequeue(SECOND).err()).unwrap();
+        assert!(error.kind() == ErrorKind::System && error.to_string().contains("VIDIOC_QBUF"), "{error}");
+        meta.relent(Call::QueueBuffer);
+        assert!(node.dequeue(SECOND).unwrap().is_some());
+    }
+
+    #[test]
+    fn metadata_of_an_earlier_run_is_of_no_later_frame() {
+        let of = |pairing: &mut Pairing, sequence, millis| {
+            let found = pairing.find(sequence, Duration::from_millis(millis));
+            found.map(|metadata| metadata.timestamp.as_millis())
+        };
+        // The metadata begins again before the frames do.
+        let mut pairing = Pairing::default();
+        for (sequence, millis) in [(7, 107), (8, 108), (0, 200), (1, 201), (9, 209)] {
+            pairing.add(record(sequence, 1000 + millis));
+        }
+        assert_eq!(of(&mut pairing, 7, 0), Some(1107));
+        assert_eq!(of(&mut pairing, 8, 0), Some(1108));
+        assert_eq!(of(&mut pairing, 9, 0), None, "it was lost, and a later run has this number as well");
+        assert_eq!([of(&mut pairing, 0, 0), of(&mut pairing, 1, 0)], [Some(1200), Some(1201)]);
+        // The frames begin again before the metadata does.
+        let mut pairing = Pairing::default();
+        for sequence in 0..4 {
+            pairing.add(record(sequence, 1000 + u64::from(sequence)));
+        }
+        assert_eq!(of(&mut pairing, 1, 0), Some(1001));
+        assert_eq!(of(&mut pairing, 0, 0), None);
+        pairing.add(record(0, 1200));
+        pairing.add(record(2, 1202));
+        assert_eq!(of(&mut pairing, 2, 0), Some(1202));
+    }
+
+    #[test]
+    fn of_two_streams_one_may_begin_again_and_times_bring_them_together() {
+        let mut pairing = Pairing::default();
+        let mut of = |metadata, sequence, millis| {
+            pairing.add(record(metadata, millis));
+            pairing.find(sequence, Duration::from_millis(millis)).map(|metadata| metadata.sequence)
+        };
+        assert_eq!(of(5, 5, 100), Some(5));
+        assert_eq!(of(6, 0, 133), Some(6), "the frames began again");
+        assert_eq!(of(7, 1, 166), Some(7));
+        assert_eq!(of(0, 2, 200), Some(0), "the metadata began again");
+    }
+
+    #[test]
     fn one_that_nothing_comes_from_says_so_in_time() {
         let (kernel, _video, meta) = device();
         let mut node = open(&kernel);
@@ -380,7 +509,7 @@ mod tests {
             pairing.find(sequence, Duration::ZERO).map(|metadata| metadata.sequence)
         };
         assert_eq!(of(&mut pairing, 6), Some(6));
-        assert_eq!(of(&mut pairing, 5), None, "older metadata went with the frame before");
+        assert_eq!(pairing.waiting.len(), 2, "older metadata went with the frame");
         assert_eq!(of(&mut pairing, 8), None, "its metadata was lost");
         assert_eq!(of(&mut pairing, 9), Some(9));
     }

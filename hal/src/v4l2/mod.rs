@@ -158,7 +158,7 @@ impl V4l2Camera {
             return Err(Error::Unsupported { camera, reason });
         }
         let info = CameraInfo {
-            id: node::id(&identity, path),
+            id: node::id(&identity, node.label().as_deref(), path),
             driver: identity.driver,
             model: identity.card,
             path: Some(path.to_path_buf()),

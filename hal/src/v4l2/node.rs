@@ -49,11 +49,12 @@ pub(super) fn open_metadata(kernel: &dyn Kernel, path: &Path) -> Result<(Box<dyn
     Ok((node, identity))
 }
 
-/// The name by which the device is found again.
-pub(super) fn id(identity: &Identity, path: &Path) -> String {
-    match identity.bus_info.as_str() {
-        "" => path.display().to_string(),
-        bus => format!("v4l2:{bus}"),
+/// The name by which the device is found again: its bus, and which of its nodes it is where it has several.
+pub(super) fn id(identity: &Identity, label: Option<&str>, path: &Path) -> String {
+    match (identity.bus_info.as_str(), label) {
+        ("", _) => path.display().to_string(),
+        (bus, None) => format!("v4l2:{bus}"),
+        (bus, Some(label)) => format!("v4l2:{bus}#{label}"),
     }
 }
 

@@ -171,3 +171,45 @@ fn imported_memory_that_runs_out_gives_fewer_slots_not_an_error() {
     fake.refuse(Call::PrepareBuffer, Errno::ENODEV, Times::After(3));
     assert_eq!(configured(&mut camera, 8).unwrap_err().kind(), ErrorKind::Gone);
 }
+
+#[test]
+fn a_driver_that_keeps_buffers_and_tells_nothing_of_it_starves_and_does_not_stall() {
+    for kept_buffers in [1, 2] {
+        let (_kernel, fake, mut camera) = plugged(Model { kept_buffers, ..Model::raw() });
+        let config = configured(&mut camera, 1).unwrap();
+        assert_eq!((config.slots, config.held), (4, 1));
+        camera.start().unwrap();
+        let mut held: Vec<_> = (kept_buffers..config.slots).map(|_| frame(&mut camera)).collect();
+        // A frame may only be late, and nobody is told otherwise before that is ruled out.
+        assert!(matches!(camera.dequeue(SECOND).unwrap(), Dequeued::Timeout));
+        for _ in 0..5 {
+            assert!(matches!(camera.dequeue(TWO_SECONDS).unwrap(), Dequeued::Starved));
+        }
+        assert_eq!(fake.starts(), 1, "the stream was not broken for it");
+        held.pop();
+        frame(&mut camera);
+        // What the caller gives back begins the device's time anew.
+        held.truncate(1);
+        assert_eq!(frame(&mut camera).missing_before(), 0);
+        fake.misbehave(0, Fault::Stall);
+        let stalled = camera.dequeue(2 * TWO_SECONDS).unwrap();
+        assert!(matches!(stalled, Dequeued::Damaged { .. }), "with one held it is a stall: {stalled:?}");
+        assert_eq!(fake.starts(), 2);
+    }
+}
+
+#[test]
+fn a_camera_of_other_formats_is_refused_with_what_it_offers() {
+    let kernel = FakeKernel::default();
+    kernel.plug(PATH, Model { fourccs: vec![*b"GREY", *b"RGBP", *b"H264"], ..Model::raw() });
+    let error = V4l2Camera::open_on(&kernel, Path::new(PATH)).unwrap_err();
+    assert_eq!(error.kind(), ErrorKind::Unsupported);
+    assert!(error.to_string().contains("it offers GREY, RGBP, H264"), "{error}");
+}
+
+#[test]
+fn formats_that_are_not_known_here_are_left_out_beside_those_that_are() {
+    let (_kernel, _fake, camera) = plugged(Model { fourccs: vec![*b"GREY", *b"YUYV"], ..Model::raw() });
+    let formats: Vec<_> = camera.modes().unwrap().iter().map(|mode| mode.format).collect();
+    assert_eq!(formats, [crate::PixelFormat::Yuv(crate::YuvFormat::Yuyv); 2]);
+}

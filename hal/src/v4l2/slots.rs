@@ -9,6 +9,11 @@ const QUEUED: u32 = 3;
 /// Fewer buffers cannot stream: one is written while the other is looked at.
 pub(crate) const FEWEST: u32 = 2;
 
+/// How many buffers stay with a device that needs `minimum` queued ones; drivers may need more than they tell.
+pub(crate) fn reserve(minimum: u32) -> u32 {
+    minimum.max(QUEUED)
+}
+
 /// What to ask a device for.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(crate) struct Plan {
@@ -22,7 +27,7 @@ impl Plan {
     /// For a caller that wants to hold `held` frames of `frame_bytes` on a device that needs `minimum` queued buffers,
     /// in at most `memory_bytes`.
     pub(crate) fn new(held: u32, minimum: u32, frame_bytes: usize, memory_bytes: usize) -> Self {
-        let reserve = minimum.max(QUEUED);
+        let reserve = reserve(minimum);
         let in_memory = u32::try_from(memory_bytes / frame_bytes.max(1)).unwrap_or(u32::MAX);
         let most = VIDEO_MAX_FRAME.min(in_memory).max(FEWEST);
         Self { ask: held.saturating_add(reserve).min(most), reserve }

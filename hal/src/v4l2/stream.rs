@@ -14,6 +14,7 @@ use super::layout::Layout;
 use super::policy::{Fault, Operation, Verdict};
 use super::sequence::{Rhythm, Sequence};
 use super::settings::{Load, Settings};
+use super::slots::reserve;
 use crate::camera::Dequeued;
 use crate::frame::SlotPool;
 use crate::kernel::{Event, Filled, Memory, Queue, Ready, Request};
@@ -33,8 +34,10 @@ pub(super) struct Stream {
     layout: Layout,
     pool: Arc<SlotPool>,
     slots: Vec<Slot>,
-    /// With fewer queued slots than this the device may fill none.
+    /// With fewer queued slots than this the device fills none.
     fewest: usize,
+    /// With more slots lent than this the device may have too few to fill one, whatever it tells that it needs.
+    promised: usize,
     sequence: Sequence,
     streaming: bool,
     memory: Memory,
@@ -66,12 +69,14 @@ impl Stream {
     /// A stream that is off, over slots that are all idle.
     pub(super) fn new(layout: Layout, pool: Arc<SlotPool>, memory: Memory, fewest: u32) -> Self {
         let slots = vec![Slot::Idle; pool.len()];
+        let promised = slots.len().saturating_sub(reserve(fewest) as usize);
         let fewest = (fewest as usize).clamp(1, slots.len().max(1));
         Self {
             layout,
             pool,
             slots,
             fewest,
+            promised,
             sequence: Sequence::default(),
             streaming: false,
             memory,
@@ -127,14 +132,16 @@ impl Stream {
         self.switch_off(queue)
     }
 
-    /// Waits for the next frame or event.
+    /// Waits for the next frame or event. A device that is silent while more slots are lent than its driver was known
+    /// to do without is no stall: it starves.
     pub(super) fn dequeue(&mut self, queue: &dyn Queue, timeout: Duration) -> Result<Dequeued, Fault> {
         let deadline = queue.now().saturating_add(timeout);
-        let had = self.queued();
+        let (had, lent) = (self.queued(), self.lent());
         if let Err(fault) = self.feed(queue) {
             return self.cure(queue, fault);
         }
-        if had.min(self.queued()) < self.fewest {
+        let has_slots = had.min(self.queued()) >= self.fewest;
+        if !has_slots || (lent > self.promised && self.lent() <= self.promised) {
             // The caller has the slots, or had them until now: whatever time passed, the device is not at fault.
             self.heard = queue.now();
         }
@@ -145,6 +152,10 @@ impl Stream {
             let left = deadline.saturating_sub(queue.now());
             match queue.wait(left) {
                 Ok(Ready::SILENT) if self.queued() < self.fewest => return Ok(Dequeued::Starved),
+                // Drivers keep buffers: the one that is shown till the next is there, those of a pipeline.
+                Ok(Ready::SILENT) if self.lent() > self.promised && self.is_stalled(queue.now()) => {
+                    return Ok(Dequeued::Starved);
+                }
                 Ok(Ready::SILENT) if self.is_stalled(queue.now()) => {
                     return self.cure(queue, Fault { operation: Operation::Wait, errno: Errno::ETIMEDOUT });
                 }
@@ -378,6 +389,10 @@ impl Stream {
 
     fn queued(&self) -> usize {
         self.slots.iter().filter(|slot| **slot == Slot::Queued).count()
+    }
+
+    fn lent(&self) -> usize {
+        self.slots.iter().filter(|slot| **slot == Slot::Lent).count()
     }
 }
 

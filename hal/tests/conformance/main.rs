@@ -14,9 +14,13 @@ use std::time::Duration;
 
 use latent_hal::conformance::{self, Effort, Finding, Progress, Report, Subject, Suite, Verdict};
 use latent_hal::fake::{self, CameraCalls, FakeKernel, Model, MutantCamera, MutantKernel, NodeCalls};
-use latent_hal::kernel::{Entity, Interface, Kernel, Link, Pad, Topology};
+use latent_hal::kernel::{
+    Control, ControlKind, Entity, Fraction, Interface, Kernel, Link, Pad, SizeEntry, Topology,
+};
 use latent_hal::v4l2::V4l2Camera;
-use latent_hal::{Camera, CameraInfo, Error};
+use latent_hal::{Camera, CameraInfo, CameraName, Error};
+
+use camera_mutants::pictures;
 
 const PATH: &str = "/dev/video0";
 
@@ -125,14 +129,15 @@ impl Mutant {
         Self { check, subject: Box::new(move || change(device(&model, |fake| Arc::new(fake)))) }
     }
 
-    /// A camera by whose id another one is opened.
+    /// A camera whose id another one has, which is opened by it.
     fn reopened(check: &'static str) -> Self {
         let subject = || {
             let fake = FakeKernel::default();
             fake.plug(PATH, Model::complete());
             Subject::camera("a camera with an id of another", move || {
                 let camera: Box<dyn Camera> = Box::new(V4l2Camera::open_on(&fake, Path::new(PATH))?);
-                let id = "virtual:size=16x16,seed=1".to_owned();
+                let another: CameraName = "virtual:size=16x16,seed=1".parse().unwrap();
+                let id = latent_hal::open(&another)?.info().id.clone();
                 let info = Some(CameraInfo { id, ..camera.info().clone() });
                 Ok(Box::new(MutantCamera::new(camera, CameraCalls { info, ..CameraCalls::default() })))
             })
@@ -156,6 +161,9 @@ fn devices_that_are_as_they_must_be_fail_nothing() {
         assert_eq!(of(&report, Verdict::Fail), Vec::<&Finding>::new());
         passed.extend(of(&report, Verdict::Pass).iter().map(|finding| finding.id));
     }
+    let report = run(&pictures::subject(&pictures::bars()));
+    assert_eq!(of(&report, Verdict::Fail), Vec::<&Finding>::new());
+    passed.extend(of(&report, Verdict::Pass).iter().map(|finding| finding.id));
     let simulated = Subject::simulated("size=32x24,fps=200".parse().unwrap()).unwrap();
     // What it has that the others have not; its time is the machine's, which tests do not depend on.
     let suite = Suite { filters: vec!["camera".to_owned(), "contract".to_owned()], ..suite() };
@@ -165,6 +173,92 @@ fn devices_that_are_as_they_must_be_fail_nothing() {
     let never: Vec<_> =
         conformance::all().iter().map(|check| check.id).filter(|id| !passed.contains(id)).collect();
     assert_eq!(never, NOT_HERE.map(|(id, _)| id), "a check that passes on no device says nothing");
+}
+
+#[test]
+fn what_a_device_does_not_have_is_told_as_not_supported_and_never_as_a_pass() {
+    let _turn = turn();
+    let root = tempfile::tempdir().unwrap();
+    let roots = other_mutants::machine(root.path());
+    for zone in ["thermal_zone0", "thermal_zone1"] {
+        let folder = root.path().join("sys/class/thermal").join(zone);
+        std::fs::write(folder.join("mode"), "disabled\n").unwrap();
+        for trip in std::fs::read_dir(&folder).unwrap().flatten() {
+            if trip.file_name().to_str().unwrap().starts_with("trip_point") {
+                std::fs::remove_file(trip.path()).unwrap();
+            }
+        }
+    }
+    let mask = Control { kind: ControlKind::Bitmask, ..Model::raw().controls[1].clone() };
+    let bare = Model {
+        fourccs: vec![*b"MJPG"],
+        sizes: vec![SizeEntry::Discrete(64, 48)],
+        intervals: Vec::new(),
+        controls: vec![mask],
+        most_buffers: 4,
+        ..Model::raw()
+    };
+    let fake = FakeKernel::default();
+    fake.plug(PATH, bare.clone());
+    fake.plug_media("/dev/media0", Topology { entities: graph().entities, ..Topology::default() });
+    let subject = fake::subject(&fake, Arc::new(fake.clone()), Path::new(PATH), &bare).unwrap();
+    let subject = subject.with_media(Arc::new(fake.clone()), "/dev/media0").with_roots(roots);
+    let looked_at_nothing = [
+        "formats.intervals.sane",
+        "formats.rate.read-back",
+        "formats.set.rows-fit",
+        "media.pads.of-entities",
+        "media.pads.directed",
+        "media.links.of-pads",
+        "media.links.directed",
+        "media.links.immutable-on",
+        "media.interfaces.of-entities",
+        "streaming.frames.whole",
+        "camera.modes.sorted",
+        "camera.configure.layout",
+        "camera.configure.rate",
+        "contract.slots.held-alone",
+        "controls.range.default-on-step",
+        "controls.get.in-range",
+        "controls.get.together",
+        "controls.set.reads-back",
+        "controls.set.out-of-range",
+        "machine.thermal.temperatures",
+        "machine.thermal.trips",
+    ];
+    let filters = looked_at_nothing.map(str::to_owned).to_vec();
+    let report = Suite { filters, ..suite() }.run(&subject, &mut |_| {});
+    let told =
+        |id: &&str| report.findings.iter().find(|finding| finding.id == *id).map(|found| found.verdict);
+    let wrong: Vec<_> = looked_at_nothing
+        .iter()
+        .map(|id| (id, told(id)))
+        .filter(|(_, verdict)| *verdict != Some(Verdict::NotSupported))
+        .collect();
+    assert_eq!(wrong, []);
+    assert_eq!(of(&report, Verdict::Fail), Vec::<&Finding>::new());
+}
+
+#[test]
+fn a_run_leaves_the_device_as_it_found_it() {
+    let _turn = turn();
+    let model = Model::complete();
+    let fake = FakeKernel::default();
+    fake.plug(PATH, model.clone());
+    let node = fake.video(Path::new(PATH)).unwrap();
+    let ten_a_second = Fraction { numerator: 1, denominator: 10 };
+    node.set_interval(Some(ten_a_second)).unwrap();
+    node.set_controls(&mut [(0x0098_0900, 77)]).unwrap();
+    let format = node.format().unwrap();
+    let subject = fake::subject(&fake, Arc::new(fake.clone()), Path::new(PATH), &model).unwrap();
+    let filters =
+        ["formats.rate", "formats.set", "camera.configure", "controls.set"].map(str::to_owned).to_vec();
+    let report = Suite { filters, ..suite() }.run(&subject, &mut |_| {});
+    assert!(of(&report, Verdict::Pass).iter().any(|finding| finding.id == "formats.rate.read-back"));
+    let mut brightness = [(0x0098_0900, 0)];
+    node.controls(&mut brightness).unwrap();
+    assert_eq!((node.set_interval(None).unwrap(), brightness[0].1), (Some(ten_a_second), 77));
+    assert_eq!(node.format().unwrap(), format);
 }
 
 #[test]

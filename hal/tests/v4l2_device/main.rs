@@ -14,7 +14,6 @@
 
 mod beside;
 mod memory;
-mod pictures;
 mod pipeline;
 mod planes;
 mod settings;

@@ -4,6 +4,7 @@
 use std::io::{BufRead, BufReader};
 use std::process::{Child, Command, Stdio};
 
+use latent_hal::conformance::{Scene, TestPicture};
 use latent_hal::{PixelFormat, YuvFormat};
 
 use super::*;
@@ -115,29 +116,9 @@ fn sample(config: &StreamConfig, bytes: &[u8], x: usize, y: usize) -> [u8; 3] {
     }
 }
 
-/// RGB of BT.601 in limited range.
-fn rgb([luma, blue, red]: [u8; 3]) -> [u8; 3] {
-    let (luma, blue, red) =
-        ((f64::from(luma) - 16.0) * 255.0 / 219.0, f64::from(blue) - 128.0, f64::from(red) - 128.0);
-    let scale = 255.0 / 224.0;
-    let all = [1.402 * red, -0.344_136 * blue - 0.714_136 * red, 1.772 * blue];
-    #[allow(clippy::cast_possible_truncation, clippy::cast_sign_loss)] // clamped
-    all.map(|chroma| (luma + scale * chroma).round().clamp(0.0, 255.0) as u8)
-}
-
 fn check_jpeg(config: &StreamConfig, bytes: &[u8]) {
-    let (width, height) = (config.width as usize, config.height as usize);
-    let mut decoder = zune_jpeg::JpegDecoder::new(std::io::Cursor::new(bytes));
-    let pixels = decoder.decode().unwrap();
-    assert_eq!(pixels.len(), width * height * 3);
-    // In the middle of bars and below, away from edges that the compression blurs.
-    for (x, y) in
-        (0..8).map(|bar| (width * bar / 8 + width / 16, height / 3)).chain([(width / 2, height - 8)])
-    {
-        let (got, wanted) = (&pixels[(y * width + x) * 3..][..3], rgb(scene(x, y, width, height)));
-        let is_near = got.iter().zip(wanted).all(|(got, wanted)| got.abs_diff(wanted) <= 8);
-        assert!(is_near, "{width}x{height} at {x},{y}: {got:?}, not {wanted:?}");
-    }
+    let oracle = TestPicture::BarsAndRamp.frame(config, 0).unwrap();
+    assert_eq!(oracle.difference(config, &[bytes]), None, "{}x{}", config.width, config.height);
 }
 
 #[test]

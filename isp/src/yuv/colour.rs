@@ -110,7 +110,7 @@ impl Primaries {
 /// What the numbers of a picture of luma and chroma mean.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Hash)]
 pub struct YuvColour {
-    /// From red, green and blue to luma and chroma.
+    /// From red, green and blue to luma and chroma; of a layout of red, green and blue it means nothing.
     pub matrix: YuvMatrix,
     /// Which codes black and white have.
     pub range: YuvRange,
@@ -152,6 +152,14 @@ impl Weights {
             green_cb: fixed(-2.0 * blue * (1.0 - blue) / green * chroma),
             green_cr: fixed(-2.0 * red * (1.0 - red) / green * chroma),
             blue_cb: fixed(2.0 * (1.0 - blue) * chroma),
+        }
+    }
+
+    /// Red, green and blue as codes of the range, spread over all codes.
+    pub(super) fn stretch(&self, planes: [&mut [u16]; 3]) {
+        for value in planes.into_iter().flatten() {
+            let stretched = (i32::from(*value) - self.black) * self.luma + (1 << (POINT - 1));
+            *value = (stretched >> POINT).clamp(0, i32::from(SIXTEENTHS)) as u16;
         }
     }
 

@@ -1,4 +1,4 @@
-//! The shape of a picture of luma and chroma in memory, and a checked view of one.
+//! The shape of a picture of luma and chroma, or of red, green and blue, in memory, and a checked view of one.
 
 use std::fmt;
 use std::str::FromStr;
@@ -41,6 +41,18 @@ pub enum YuvLayout {
     Yuv444,
     /// 4:4:4, planes of Y, Cr and Cb.
     Yvu444,
+    /// Red, green, blue: three bytes a pixel, in this order.
+    Rgb24,
+    /// Blue, green, red.
+    Bgr24,
+    /// Red, green, blue and a byte that means nothing.
+    Rgbx32,
+    /// Blue, green, red and a byte that means nothing.
+    Bgrx32,
+    /// A byte that means nothing, red, green, blue.
+    Xrgb32,
+    /// A byte that means nothing, blue, green, red.
+    Xbgr32,
 }
 
 /// Where luma and the two colours lie within their pixel pair or plane.
@@ -52,11 +64,13 @@ pub(super) enum Arrangement {
     Pairs { cb: usize },
     /// The plane of Cb; Cr is the other.
     Planes { cb: usize },
+    /// Bytes of a pixel, and which of them are red, green and blue.
+    Pixels { bytes: usize, places: [usize; 3] },
 }
 
 impl YuvLayout {
     /// All of them.
-    pub const ALL: [Self; 16] = [
+    pub const ALL: [Self; 22] = [
         Self::Yuyv,
         Self::Yvyu,
         Self::Uyvy,
@@ -73,6 +87,12 @@ impl YuvLayout {
         Self::Nv42,
         Self::Yuv444,
         Self::Yvu444,
+        Self::Rgb24,
+        Self::Bgr24,
+        Self::Rgbx32,
+        Self::Bgrx32,
+        Self::Xrgb32,
+        Self::Xbgr32,
     ];
 
     /// The name used in files and on command lines.
@@ -94,6 +114,12 @@ impl YuvLayout {
             Self::Nv42 => "nv42",
             Self::Yuv444 => "yuv444",
             Self::Yvu444 => "yvu444",
+            Self::Rgb24 => "rgb24",
+            Self::Bgr24 => "bgr24",
+            Self::Rgbx32 => "rgbx32",
+            Self::Bgrx32 => "bgrx32",
+            Self::Xrgb32 => "xrgb32",
+            Self::Xbgr32 => "xbgr32",
         }
     }
 
@@ -107,6 +133,12 @@ impl YuvLayout {
             Self::Nv21 | Self::Nv61 | Self::Nv42 => Arrangement::Pairs { cb: 1 },
             Self::Yuv420 | Self::Yuv422 | Self::Yuv444 => Arrangement::Planes { cb: 1 },
             Self::Yvu420 | Self::Yvu422 | Self::Yvu444 => Arrangement::Planes { cb: 2 },
+            Self::Rgb24 => Arrangement::Pixels { bytes: 3, places: [0, 1, 2] },
+            Self::Bgr24 => Arrangement::Pixels { bytes: 3, places: [2, 1, 0] },
+            Self::Rgbx32 => Arrangement::Pixels { bytes: 4, places: [0, 1, 2] },
+            Self::Bgrx32 => Arrangement::Pixels { bytes: 4, places: [2, 1, 0] },
+            Self::Xrgb32 => Arrangement::Pixels { bytes: 4, places: [1, 2, 3] },
+            Self::Xbgr32 => Arrangement::Pixels { bytes: 4, places: [3, 2, 1] },
         }
     }
 
@@ -117,7 +149,12 @@ impl YuvLayout {
 
     /// Whether two columns share one sample of Cb and one of Cr.
     pub fn halves_columns(self) -> bool {
-        !matches!(self, Self::Nv24 | Self::Nv42 | Self::Yuv444 | Self::Yvu444)
+        !self.is_rgb() && !matches!(self, Self::Nv24 | Self::Nv42 | Self::Yuv444 | Self::Yvu444)
+    }
+
+    /// Whether the samples are red, green and blue, which no matrix needs to be undone for.
+    pub fn is_rgb(self) -> bool {
+        matches!(self.arrangement(), Arrangement::Pixels { .. })
     }
 
     /// Samples of Cb in a row of `width` pixels.
@@ -128,7 +165,7 @@ impl YuvLayout {
     /// How many planes a picture has.
     pub fn planes(self) -> usize {
         match self.arrangement() {
-            Arrangement::Packed { .. } => 1,
+            Arrangement::Packed { .. } | Arrangement::Pixels { .. } => 1,
             Arrangement::Pairs { .. } => 2,
             Arrangement::Planes { .. } => 3,
         }
@@ -141,6 +178,7 @@ impl YuvLayout {
         let rows = if self.halves_rows() { height.div_ceil(2) } else { height };
         match (self.arrangement(), index) {
             (Arrangement::Packed { .. }, _) => (4 * chroma, height),
+            (Arrangement::Pixels { bytes, .. }, _) => (bytes * width, height),
             (_, 0) => (width, height),
             (Arrangement::Pairs { .. }, _) => (2 * chroma, rows),
             (Arrangement::Planes { .. }, _) => (chroma, rows),

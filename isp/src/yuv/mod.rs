@@ -1,4 +1,5 @@
-//! Pictures of luma and chroma, as cameras with a processor of their own give them, to red, green and blue.
+//! Pictures of luma and chroma, as cameras with a processor of their own give them, to red, green and blue. Those of red,
+//! green and blue go the same way without the matrix.
 //!
 //! The camera has developed such a picture: white balance, exposure and tone are its own and stay. What is left is the
 //! way to sRGB by the picture's colorimetry ([`YuvColour`]): matrix, range, transfer and primaries. Both paths take it
@@ -69,10 +70,21 @@ impl Plan {
         let mut scratch = Rows::new(width, self.geometry.layout, self.simd);
         for (y, line) in rows.zip(out.chunks_exact_mut(3 * width as usize)) {
             let mut planes = scratch.full(view, y as usize);
-            kernels::yuv_convert(self.simd, &self.weights, planes.each_mut().map(|plane| &mut **plane));
+            self.to_rgb(planes.each_mut().map(|plane| &mut **plane));
             self.output.row(planes, line);
         }
         Ok(())
+    }
+
+    /// A row of any layout to red, green and blue in 16ths.
+    fn to_rgb(&self, planes: [&mut [u16]; 3]) {
+        if self.geometry.layout.is_rgb() {
+            if self.geometry.colour.range == YuvRange::Limited {
+                self.weights.stretch(planes);
+            }
+        } else {
+            kernels::yuv_convert(self.simd, &self.weights, planes);
+        }
     }
 
     /// The picture at half its size, an odd last column or row left out. Every byte of the rows is read once, top to
@@ -90,7 +102,7 @@ impl Plan {
         let mut scratch = Rows::new(self.geometry.width, self.geometry.layout, self.simd);
         for (y, line) in picture.data.chunks_exact_mut(3 * width as usize).enumerate() {
             let mut planes = scratch.half(view, y);
-            kernels::yuv_convert(self.simd, &self.weights, planes.each_mut().map(|plane| &mut **plane));
+            self.to_rgb(planes.each_mut().map(|plane| &mut **plane));
             self.output.row(planes, line);
         }
         Ok(picture)

@@ -1,4 +1,5 @@
-//! Rows of luma and chroma at one size, in 16ths of a code, read out of any layout.
+//! Rows of luma and chroma at one size, in 16ths of a code, read out of any layout. Red, green and blue are read in the
+//! places of luma, Cb and Cr.
 
 use super::geometry::{Arrangement, YuvLayout, YuvView};
 use crate::Simd;
@@ -107,6 +108,7 @@ fn luma(simd: Simd, view: &YuvView<'_>, y: usize, out: &mut [u8]) {
     match view.geometry().layout.arrangement() {
         Arrangement::Packed { luma, .. } => kernels::yuv_packed_luma(simd, row.as_chunks().0, luma, out),
         Arrangement::Pairs { .. } | Arrangement::Planes { .. } => copy(row, out),
+        Arrangement::Pixels { bytes, places: [red, ..] } => pick(row, bytes, red, out),
     }
 }
 
@@ -125,6 +127,18 @@ fn chroma(simd: Simd, view: &YuvView<'_>, y: usize, to: &mut [Vec<u8>; 2]) {
             copy(view.row(cb, y), to_cb);
             copy(view.row(3 - cb, y), to_cr);
         }
+        Arrangement::Pixels { bytes, places: [_, green, blue] } => {
+            let [to_green, to_blue] = to;
+            pick(view.row(0, y), bytes, green, to_green);
+            pick(view.row(0, y), bytes, blue, to_blue);
+        }
+    }
+}
+
+/// Byte `place` of each pixel.
+fn pick(row: &[u8], bytes: usize, place: usize, out: &mut [u8]) {
+    for (out, pixel) in out.iter_mut().zip(row.chunks_exact(bytes)) {
+        *out = pixel[place];
     }
 }
 

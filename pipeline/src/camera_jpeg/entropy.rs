@@ -30,20 +30,31 @@ impl Huffman {
     }
 }
 
+/// Tables that a picture may define. It can hold eight at a time (B.2.4.2), and needs none twice before its one scan;
+/// each costs time, and a frame has room for hundreds of thousands.
+const MOST_TABLES: u32 = 32;
+
 /// The tables that a picture uses: of the first coefficient, then of the others, up to four of each.
 #[derive(Default)]
-struct Tables([[Option<Huffman>; 4]; 2]);
+struct Tables {
+    kept: [[Option<Huffman>; 4]; 2],
+    defined: u32,
+}
 
 impl Tables {
     /// Those of a payload of one or more tables.
     fn add(&mut self, mut payload: &[u8]) -> Result<(), Refusal> {
         const BROKEN: Refusal = "the JPEG's Huffman tables are broken";
         while let Some((&head, rest)) = payload.split_first() {
+            self.defined += 1;
+            if self.defined > MOST_TABLES {
+                return Err("the JPEG defines more Huffman tables than a picture has use for");
+            }
             let (counts, rest) = rest.split_first_chunk::<16>().ok_or(BROKEN)?;
             let total: usize = counts.iter().map(|&count| usize::from(count)).sum();
             let values = rest.get(..total).ok_or(BROKEN)?;
             let slot = self
-                .0
+                .kept
                 .get_mut(usize::from(head >> 4))
                 .and_then(|class| class.get_mut(usize::from(head & 15)));
             *slot.ok_or(BROKEN)? = Some(Huffman::new(*counts, values).ok_or(BROKEN)?);
@@ -122,7 +133,7 @@ fn units<'a>(header: &[u8], scan: &[u8], huffman: &'a Tables) -> Result<(u32, Ve
         }
         (most_across, most_down) = (most_across.max(across), most_down.max(down));
         let table = |class: usize, index: u8| {
-            let class: &'a [Option<Huffman>; 4] = &huffman.0[class];
+            let class: &'a [Option<Huffman>; 4] = &huffman.kept[class];
             class.get(usize::from(index)).and_then(Option::as_ref).ok_or("the JPEG lacks a Huffman table")
         };
         components.push(Component {

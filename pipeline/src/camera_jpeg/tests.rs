@@ -154,6 +154,30 @@ fn stray_bytes_before_the_end_are_a_camera_s_habit_and_no_damage() {
     assert!(judged(&[data, &[0; 70], end].concat(), 70, 50).is_err());
 }
 
+#[test]
+fn more_huffman_tables_than_a_picture_has_use_for_are_refused_at_once() {
+    let bytes = encoded(70, 50, SamplingFactor::F_2_1, 0, false);
+    let (begin, rest) = bytes.split_at(2);
+    // One code of one bit: as cheap as a definition can be in bytes, as dear as any in time.
+    let table = [&[0x13, 1][..], &[0; 15], &[0]].concat();
+    let with = |tables: usize| {
+        let segment = |count: usize| {
+            let length = u16::try_from(2 + count * table.len()).unwrap().to_be_bytes();
+            [&[0xFF, DHT][..], &length, &table.repeat(count)].concat()
+        };
+        let full = tables / 3000;
+        let segments = [segment(3000).repeat(full), segment(tables - 3000 * full)].concat();
+        [begin, &segments, rest].concat()
+    };
+    // The encoder's own are four.
+    assert!(judged(&with(28), 70, 50).is_ok());
+    assert!(judged(&with(29), 70, 50).unwrap_err().contains("more Huffman tables"));
+    let (many, begun) = (with(200_000), std::time::Instant::now());
+    assert!(judged(&many, 70, 50).unwrap_err().contains("more Huffman tables"));
+    // Each is a table of 64 Ki entries: all of them took seconds.
+    assert!(begun.elapsed() < std::time::Duration::from_secs(1), "{:?}", begun.elapsed());
+}
+
 proptest! {
     #[test]
     fn no_bytes_panic(bytes in prop::collection::vec(any::<u8>(), 0..400), at in 0_usize..2000, value: u8) {

@@ -65,16 +65,14 @@ pub(super) fn fall_back(
     let path = library.layout().folder().join(&asset.path);
     let marks = Marks { asset: asset.asset_id, state: State::FinalFallback, generation: asset.generation };
     let caption = caption::of_fallback(library.id(), asset, reason);
-    let content = match files::read_expected(&path, asset.content) {
-        Some(low) => match metadata::rewrite_state(&low, &caption) {
-            Some(rewritten) => match files::replace(&path, asset.content, &marks, &rewritten)? {
-                Outcome::Replaced(content) => Some(content),
-                Outcome::Changed | Outcome::Gone => None,
-            },
-            None => None,
-        },
-        // Changed or gone: others' hands, nothing of ours to write there.
-        None => None,
+    // Changed or gone: others' hands, nothing of ours to write there.
+    let rewritten =
+        files::read_expected(&path, asset.content).and_then(|low| metadata::rewrite_state(&low, &caption));
+    let content = match rewritten.map(|low| files::replace(&path, asset.content, &marks, &low)) {
+        Some(Ok(Outcome::Replaced(content))) => Some(content),
+        Some(Err(error)) if super::passes(&error) => return Err(error),
+        // What refused the full picture for good refuses this too: the low one stands as it is, and the rows say why.
+        None | Some(Ok(Outcome::Changed | Outcome::Gone) | Err(_)) => None,
     };
     stages.replace_us = laps.lap_us();
     // A raw burst outlives the fallback: it may be all that is left to look into.
@@ -113,7 +111,8 @@ fn commit(
     stages.commit_us = laps.lap_us();
     crash::point(if ending.state == State::Final { "final-committed" } else { "fallback-committed" });
     if ending.raw == RawState::Gone {
-        files::remove(&library.layout().raw(asset.asset_id))?;
+        // One that cannot be removed now is at the next start: the photo is done.
+        let _ = files::remove(&library.layout().raw(asset.asset_id));
         crash::point("spool-removed");
     }
     Ok(library.asset(asset.asset_id)?.unwrap_or_else(|| asset.clone()))

@@ -1,10 +1,11 @@
 //! The developer: takes pending jobs, makes full pictures of their bursts, and delivers them.
 //!
-//! A job ends in one of three ways: full picture in place; fallback, when the picture cannot be made or the file is not
-//! ours any more; or later, when storage refuses for now or somebody called the work off.
+//! A job ends in one of three ways: full picture in place; fallback, when the picture cannot be made, the file is not
+//! ours any more, or [`ATTEMPTS`] attempts failed; or later, when storage refuses for now or somebody called the work off.
 
 mod delivery;
 mod render;
+mod turns;
 
 use std::collections::HashSet;
 use std::num::NonZeroUsize;
@@ -13,6 +14,7 @@ use std::sync::atomic::{AtomicBool, Ordering};
 
 use latent_isp::yuv::YuvView;
 use latent_isp::{Picture, RawView};
+use nix::errno::Errno;
 use uuid::Uuid;
 
 use crate::camera_jpeg::{self, Shape};
@@ -30,9 +32,12 @@ use crate::{files, recovery};
 
 pub(crate) use render::Look;
 pub use render::develop_raw;
+pub(crate) use turns::Turns;
 
-/// Starts of a development that nobody saw end, after which the photo is given up: something about it kills us.
-const ATTEMPTS: u32 = 3;
+/// Attempts after which a photo is given up. An attempt is a start of a development that ended this program, or that ended
+/// with a failure which waiting does not cure. None are: work that was called off, refusals that pass, and
+/// starts that a restart of the machine cut off.
+pub const ATTEMPTS: u32 = 3;
 
 /// How far a development is, for progress displays.
 #[derive(Clone, Copy, Debug)]
@@ -51,6 +56,7 @@ pub struct Developer {
     listeners: Arc<Listeners>,
     events: EventSender,
     threads: NonZeroUsize,
+    turns: Arc<Turns>,
     /// Setting it calls the work off: it ends within one strip, and the photo waits for a later run.
     cancel: Arc<AtomicBool>,
     progress: Box<dyn Fn(Progress) + Send + Sync>,
@@ -73,9 +79,52 @@ pub struct Summary {
     pub postponed: Vec<(Uuid, String)>,
 }
 
+#[derive(Clone, Copy)]
 enum Ended {
     Full,
     Fallback,
+}
+
+impl Summary {
+    fn count(&mut self, ended: Ended) {
+        match ended {
+            Ended::Full => self.developed += 1,
+            Ended::Fallback => self.fallbacks += 1,
+        }
+    }
+}
+
+/// Whether a failure may pass by itself, or by what somebody does about it without knowing of this photo: space, memory,
+/// files that others have open, a network that is away, a newer program. Everything else is an attempt.
+fn passes(error: &Error) -> bool {
+    use std::io::ErrorKind as Io;
+    let passing = [
+        Io::OutOfMemory,
+        Io::WouldBlock,
+        Io::Interrupted,
+        Io::TimedOut,
+        Io::ResourceBusy,
+        Io::StaleNetworkFileHandle,
+        Io::NetworkDown,
+        Io::NetworkUnreachable,
+        Io::HostUnreachable,
+        Io::NotConnected,
+    ];
+    let too_many_files = [Errno::EMFILE, Errno::ENFILE].map(|errno| Some(errno as i32));
+    matches!(
+        error.kind(),
+        ErrorKind::StorageFull | ErrorKind::Busy | ErrorKind::NewerVersion | ErrorKind::Cancelled
+    ) || error.io_source().is_some_and(|source| {
+        passing.contains(&source.kind()) || too_many_files.contains(&source.raw_os_error())
+    })
+}
+
+/// Why a photo gets no attempt more.
+fn given_up(job: &Job) -> String {
+    match (job.state, &job.last_error) {
+        (JobState::Failed, Some(why)) => format!("it could not be finished in {ATTEMPTS} attempts: {why}"),
+        _ => "developing it ended this program three times".to_owned(),
+    }
 }
 
 impl Developer {
@@ -88,13 +137,21 @@ impl Developer {
         cancel: Arc<AtomicBool>,
     ) -> Self {
         let threads = std::thread::available_parallelism().unwrap_or(NonZeroUsize::MIN);
-        Self { library, listeners, events, threads, cancel, progress: Box::new(|_| {}) }
+        let turns = Arc::default();
+        Self { library, listeners, events, threads, turns, cancel, progress: Box::new(|_| {}) }
     }
 
     /// Reports progress to `progress`, from the thread that develops.
     #[must_use]
     pub fn with_progress(mut self, progress: impl Fn(Progress) + Send + Sync + 'static) -> Self {
         self.progress = Box::new(progress);
+        self
+    }
+
+    /// Takes turns with other developers of the same library.
+    #[must_use]
+    pub(crate) fn in_turn(mut self, turns: Arc<Turns>) -> Self {
+        self.turns = turns;
         self
     }
 
@@ -115,20 +172,71 @@ impl Developer {
                 return Ok(summary);
             };
             tried.insert(job.asset_id);
-            match self.run(&job) {
-                Ok(Ended::Full) => summary.developed += 1,
-                Ok(Ended::Fallback) => summary.fallbacks += 1,
-                Err(Error::Cancelled) => {
-                    self.library.end_attempt(job.asset_id, JobState::Pending, false, None)?;
-                    return Err(Error::Cancelled);
-                }
-                Err(error) => {
-                    let why = error.to_string();
-                    self.library.end_attempt(job.asset_id, JobState::Failed, false, Some(&why))?;
-                    summary.postponed.push((job.asset_id, why));
-                }
+            let _turn = self.turns.take(&self.cancel)?;
+            // Somebody else may have done it meanwhile.
+            if let Some(job) = self.library.job(job.asset_id)?.filter(Job::is_open) {
+                self.try_job(&job, &mut summary)?;
             }
         }
+    }
+
+    /// Develops these photos and no others, or waits until another developer has: one turn for each. Those that are no
+    /// photos of the library (their capture failed) are left out. Blocks.
+    ///
+    /// # Errors
+    /// As [`Developer::run_until_empty`].
+    pub fn run_photos(&self, photos: &[Uuid]) -> Result<Summary, Error> {
+        self.library.settle_raws();
+        let mut summary = Summary::default();
+        for &photo in photos {
+            let _turn = self.turns.take(&self.cancel)?;
+            let Some(job) = self.library.job(photo)? else { continue };
+            if job.is_open() {
+                if job.raw != RawState::Securing {
+                    self.try_job(&job, &mut summary)?;
+                }
+            } else if let Some(asset) = self.library.asset(photo)? {
+                summary.count(if asset.quality == Quality::Full { Ended::Full } else { Ended::Fallback });
+            }
+        }
+        Ok(summary)
+    }
+
+    /// Tries a job, in our turn. A failure that waiting does not cure counts as an attempt, and the last attempt ends the
+    /// photo as a fallback; other failures postpone it.
+    fn try_job(&self, job: &Job, summary: &mut Summary) -> Result<(), Error> {
+        let error = match self.run(job) {
+            Ok(ended) => {
+                summary.count(ended);
+                return Ok(());
+            }
+            Err(error) => error,
+        };
+        let id = job.asset_id;
+        if matches!(error, Error::Cancelled) {
+            self.library.end_attempt(id, JobState::Pending, false, None)?;
+            return Err(error);
+        }
+        let counts = !passes(&error);
+        let mut why = error.to_string();
+        let attempts = self.library.end_attempt(id, JobState::Failed, counts, Some(&why))?;
+        // A row that makes no sense has no photo to end: it is told each time, and left as it is.
+        if counts && attempts >= ATTEMPTS && !matches!(error, Error::DamagedEntry { .. }) {
+            let reason = format!("it could not be finished in {ATTEMPTS} attempts: {error}");
+            let ended = match self.library.asset(id)? {
+                Some(asset) => self.fall_back(&asset, job, &reason),
+                None => Err(error),
+            };
+            match ended {
+                Ok(ended) => {
+                    summary.count(ended);
+                    return Ok(());
+                }
+                Err(error) => why = error.to_string(),
+            }
+        }
+        summary.postponed.push((id, why));
+        Ok(())
     }
 
     fn run(&self, job: &Job) -> Result<Ended, Error> {
@@ -136,6 +244,14 @@ impl Developer {
             name: job.asset_id.to_string(),
             library: self.library.layout().folder().to_owned(),
         })?;
+        if self.cancel.load(Ordering::Relaxed) {
+            return Err(Error::Cancelled);
+        }
+        if job.attempts >= ATTEMPTS {
+            return self.fall_back(&asset, job, &given_up(job));
+        }
+        self.library.begin_attempt(asset.asset_id)?;
+        crash::point("attempt-committed");
         if recovery::complete(&self.library, job)? {
             // Delivered, but its rows could not be committed then: it is not done again.
             let after = self.library.asset(job.asset_id)?.unwrap_or_else(|| asset.clone());
@@ -151,14 +267,6 @@ impl Developer {
                 "its raw burst was not safe when the power went or storage failed",
             );
         }
-        if job.attempts >= ATTEMPTS {
-            return self.fall_back(&asset, job, "developing it ended this program three times");
-        }
-        if self.cancel.load(Ordering::Relaxed) {
-            return Err(Error::Cancelled);
-        }
-        self.library.begin_attempt(asset.asset_id)?;
-        crash::point("attempt-committed");
         match self.develop(&asset, job) {
             Ok(ended) => Ok(ended),
             Err(Error::Spool(ref error))
@@ -171,7 +279,10 @@ impl Developer {
             Err(error)
                 if matches!(error, Error::CameraPicture { .. })
                     || error.kind() == ErrorKind::BadInput
-                        && !matches!(error, Error::DamagedEntry { .. }) =>
+                        && !matches!(
+                            error,
+                            Error::DamagedEntry { .. } | Error::Database { .. } | Error::File { .. }
+                        ) =>
             {
                 self.fall_back(&asset, job, &format!("its raw burst cannot be developed: {error}"))
             }
@@ -266,3 +377,6 @@ fn since_request(asset: &Asset) -> i64 {
         calendar_us.max(0)
     }
 }
+
+#[cfg(test)]
+mod tests;

@@ -12,6 +12,7 @@ use latent_isp::{Demosaic, Picture, RawView, Rendering, SensorColour, Simd, Stat
 
 use crate::camera_jpeg::{self, Shape};
 use crate::error::Error;
+use crate::fault;
 use crate::photo::Tier;
 use crate::pixels::Pixels;
 use crate::spool::{SpoolReader, SpooledFrame};
@@ -168,27 +169,61 @@ fn in_strips(
     let done = AtomicU32::new(0);
     {
         let strips = Mutex::new(picture.data.chunks_mut(row_bytes * STRIP as usize).enumerate());
-        let work = || {
+        let failed = AtomicBool::new(false);
+        let strips_of_one = || -> Result<(), latent_isp::Error> {
             loop {
                 let next = strips.lock().unwrap_or_else(PoisonError::into_inner).next();
-                let (Some((index, out)), false) = (next, effort.cancel.load(Ordering::Relaxed)) else {
-                    return Ok(());
-                };
+                let stop = effort.cancel.load(Ordering::Relaxed) || failed.load(Ordering::Relaxed);
+                let (Some((index, out)), false) = (next, stop) else { return Ok(()) };
                 let start = u32::try_from(index).unwrap_or(u32::MAX).saturating_mul(STRIP);
                 let end = height.min(start.saturating_add(STRIP));
                 strip(start..end, out)?;
                 (effort.progress)(done.fetch_add(end - start, Ordering::Relaxed) + (end - start), height);
             }
         };
+        // A panic is a failure of this picture, and told apart from work that was called off.
+        let work = || {
+            let done = fault::caught("developer", strips_of_one).and_then(|done| done.map_err(Error::from));
+            failed.fetch_or(done.is_err(), Ordering::Relaxed);
+            done
+        };
         std::thread::scope(|scope| {
             let workers: Vec<_> = (1..effort.threads.get()).map(|_| scope.spawn(work)).collect();
             let mine = work();
-            workers.into_iter().map(|worker| worker.join().unwrap_or(Ok(()))).fold(mine, Result::and)
-        })
-        .map_err(|error: latent_isp::Error| Error::from(error))?;
+            let lost = || Error::Panicked { lane: "developer", message: "a thread was lost".to_owned() };
+            let others = workers.into_iter().map(|worker| worker.join().unwrap_or_else(|_| Err(lost())));
+            others.fold(mine, Result::and)
+        })?;
     }
     if effort.cancel.load(Ordering::Relaxed) || done.load(Ordering::Relaxed) < height {
         return Err(Error::Cancelled);
     }
     Ok(picture)
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn effort<'a>(threads: usize, cancel: &'a AtomicBool) -> Effort<'a> {
+        let threads = NonZeroUsize::new(threads).unwrap();
+        Effort { threads, cancel, progress: &|_, _| {} }
+    }
+
+    #[test]
+    fn a_worker_that_panics_fails_the_picture_and_is_no_cancelling() {
+        let cancel = AtomicBool::new(false);
+        for threads in [1, 4] {
+            let error = in_strips(8, 640, &effort(threads, &cancel), |rows, _| {
+                assert!(!rows.contains(&200), "rows of lead");
+                Ok(())
+            })
+            .unwrap_err();
+            assert!(matches!(error, Error::Panicked { lane: "developer", .. }), "{error:?}");
+            assert!(error.to_string().contains("rows of lead"), "{error}");
+        }
+        cancel.store(true, Ordering::Relaxed);
+        let cancelled = in_strips(8, 640, &effort(2, &cancel), |_, _| Ok(()));
+        assert!(matches!(cancelled, Err(Error::Cancelled)));
+    }
 }

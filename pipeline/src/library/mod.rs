@@ -19,7 +19,7 @@ use uuid::Uuid;
 
 pub use lock::Ownership;
 pub use reading::View;
-pub use rows::{Asset, Job, JobState, RawState, Shot};
+pub use rows::{Asset, Damaged, Job, JobState, RawState, Shot};
 pub use writing::{Ending, NewPhoto};
 
 use crate::error::Error;
@@ -97,15 +97,31 @@ impl Library {
     /// [`Error::LibraryBusy`] when another process owns it; [`Error::NewerLibrary`]; [`Error::File`];
     /// [`Error::Database`].
     pub fn own(folder: &Path) -> Result<Self, Error> {
+        Self::own_since(folder, None)
+    }
+
+    /// As [`Library::own`]. `boot` names the machine's last start, in one line (Linux: `boot_id`): attempts of development
+    /// that an earlier start of it saw are told by that from those that ended an owner.
+    ///
+    /// # Errors
+    /// As [`Library::own`].
+    pub fn own_since(folder: &Path, boot: Option<&str>) -> Result<Self, Error> {
         let layout = Layout::new(folder)?;
-        make_folder(&layout.folder, 0o777)?;
-        make_folder(&layout.private(), 0o755)?;
-        make_folder(&layout.spool(), 0o700)?;
-        let ownership = Ownership::take(&layout)?;
+        for (folder, mode) in
+            [(layout.folder.clone(), 0o777), (layout.private(), 0o755), (layout.spool(), 0o700)]
+        {
+            make_folder(&folder, mode, &mut crate::files::sync_folder)?;
+        }
+        let mut ownership = Ownership::take(&layout)?;
         let connection = open(&layout)?;
         let id = schema::prepare(&connection, &layout)?;
         crate::files::sync_folder(&layout.private())?;
         crate::files::sync_folder(&layout.folder)?;
+        if ownership.follows_a_restart(boot) {
+            writing::forget_running(&connection)
+                .map_err(|source| Error::Database { path: layout.database(), source })?;
+        }
+        ownership.sign(boot);
         Ok(Self {
             layout,
             id,
@@ -149,12 +165,27 @@ impl Library {
     }
 }
 
-fn make_folder(path: &Path, mode: u32) -> Result<(), Error> {
-    std::fs::DirBuilder::new()
-        .recursive(true)
-        .mode(mode)
-        .create(path)
-        .map_err(|error| Error::file("make the folder", path, error))
+/// Makes a folder and those above it, each durable in the one that it lies in by `sync`; what is there already is left.
+fn make_folder(
+    path: &Path,
+    mode: u32,
+    sync: &mut dyn FnMut(&Path) -> Result<(), Error>,
+) -> Result<(), Error> {
+    let is_missing = |folder: &&Path| !folder.as_os_str().is_empty() && !folder.is_dir();
+    let missing: Vec<&Path> = path.ancestors().take_while(is_missing).collect();
+    for folder in missing.into_iter().rev() {
+        match std::fs::DirBuilder::new().mode(mode).create(folder) {
+            // Another process may be as quick.
+            Err(_) if folder.is_dir() => {}
+            made => made.map_err(|error| Error::file("make the folder", path, error))?,
+        }
+        match folder.parent().map(&mut *sync) {
+            // A folder that may be written but not read cannot be synchronised.
+            Some(Err(error)) if error.kind() == crate::ErrorKind::Permission => {}
+            synced => synced.unwrap_or(Ok(()))?,
+        }
+    }
+    Ok(())
 }
 
 /// The database is the owner's alone: it tells of deleted photos too.
@@ -169,4 +200,31 @@ fn open(layout: &Layout) -> Result<Connection, Error> {
         .open(&path)
         .map_err(|error| Error::file("open", &path, error))?;
     Connection::open(&path).map_err(|source| Error::Database { path, source })
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn every_folder_that_is_made_is_durable_in_the_one_above_it() {
+        let folder = tempfile::tempdir().unwrap();
+        let root = folder.path();
+        let mut synced = Vec::new();
+        let mut make = |path: &str| {
+            synced.clear();
+            make_folder(&root.join(path), 0o755, &mut |folder| {
+                synced.push(folder.strip_prefix(root).unwrap().to_str().unwrap().to_owned());
+                Ok(())
+            })
+            .unwrap();
+            assert!(root.join(path).is_dir());
+            synced.clone()
+        };
+        assert_eq!(make("card/photos/latent"), ["", "card", "card/photos"]);
+        assert_eq!(make("card/photos/latent/.latent"), ["card/photos/latent"]);
+        assert!(make("card/photos/latent/.latent").is_empty(), "what is there is durable or not our doing");
+        let refused = |_: &Path| Err(Error::file("synchronise", "card", nix::errno::Errno::EIO));
+        assert!(make_folder(&root.join("card/other"), 0o755, &mut refused.clone()).is_err());
+    }
 }

@@ -5,40 +5,67 @@ use std::path::Path;
 use rusqlite::{Connection, OpenFlags, OptionalExtension, params};
 use uuid::Uuid;
 
-use super::rows::{self, ASSET_COLUMNS, Asset, JOB_COLUMNS, Job};
+use super::rows::{self, ASSETS, Asset, Damaged, JOBS, Job, Table};
 use super::{Layout, Library, Ownership, schema};
 use crate::error::Error;
 use crate::event::AssetView;
 use crate::photo::State;
 
+/// The rows of a query that make sense, and those that do not.
+fn all<T>(
+    connection: &Connection,
+    table: &Table<T>,
+    which: &str,
+) -> rusqlite::Result<(Vec<T>, Vec<Damaged>)> {
+    let Table { name, columns, .. } = table;
+    let mut statement = connection.prepare_cached(&format!("SELECT {columns} FROM {name} {which}"))?;
+    let mut rows = statement.query([])?;
+    let (mut good, mut damaged) = (Vec::new(), Vec::new());
+    while let Some(row) = rows.next()? {
+        match table.value(row)? {
+            Ok(value) => good.push(value),
+            Err(bad) => damaged.push(bad),
+        }
+    }
+    Ok((good, damaged))
+}
+
+/// The one row whose column has this value.
+fn one<T>(
+    connection: &Connection,
+    table: &Table<T>,
+    column: &str,
+    value: &str,
+) -> rusqlite::Result<Option<Result<T, Damaged>>> {
+    let Table { name, columns, .. } = table;
+    connection
+        .prepare_cached(&format!("SELECT {columns} FROM {name} WHERE {column} = ?1"))?
+        .query_row([value], |row| table.value(row))
+        .optional()
+}
+
 fn assets(connection: &Connection) -> rusqlite::Result<Vec<Asset>> {
-    connection
-        .prepare_cached(&format!("SELECT {ASSET_COLUMNS} FROM asset ORDER BY asset_id"))?
-        .query_map([], rows::asset)?
-        .collect()
+    Ok(all(connection, &ASSETS, "ORDER BY asset_id")?.0)
 }
 
-fn asset(connection: &Connection, id: Uuid) -> rusqlite::Result<Option<Asset>> {
-    connection
-        .prepare_cached(&format!("SELECT {ASSET_COLUMNS} FROM asset WHERE asset_id = ?1"))?
-        .query_row([id.to_string()], rows::asset)
-        .optional()
-}
-
-fn job(connection: &Connection, id: Uuid) -> rusqlite::Result<Option<Job>> {
-    connection
-        .prepare_cached(&format!("SELECT {JOB_COLUMNS} FROM job WHERE asset_id = ?1"))?
-        .query_row([id.to_string()], rows::job)
-        .optional()
+fn damaged(connection: &Connection) -> rusqlite::Result<Vec<Damaged>> {
+    let mut damaged = all(connection, &ASSETS, "ORDER BY asset_id")?.1;
+    damaged.extend(all(connection, &JOBS, "ORDER BY asset_id")?.1);
+    Ok(damaged)
 }
 
 fn open_jobs(connection: &Connection) -> rusqlite::Result<Vec<Job>> {
-    connection
-        .prepare_cached(&format!(
-            "SELECT {JOB_COLUMNS} FROM job WHERE state IN ('pending', 'running', 'failed') ORDER BY asset_id"
-        ))?
-        .query_map([], rows::job)?
-        .collect()
+    Ok(all(connection, &JOBS, "WHERE state IN ('pending', 'running', 'failed') ORDER BY asset_id")?.0)
+}
+
+/// What reading a row came to.
+fn told<T>(layout: &Layout, row: rusqlite::Result<Option<Result<T, Damaged>>>) -> Result<Option<T>, Error> {
+    let path = || layout.database();
+    match row.map_err(|source| Error::Database { path: path(), source })? {
+        None => Ok(None),
+        Some(Ok(value)) => Ok(Some(value)),
+        Some(Err(damaged)) => Err(Error::DamagedEntry { path: path(), what: damaged.to_string() }),
+    }
 }
 
 fn pending(connection: &Connection) -> rusqlite::Result<u64> {
@@ -50,7 +77,7 @@ fn pending(connection: &Connection) -> rusqlite::Result<u64> {
 }
 
 impl Library {
-    /// All photos, oldest first.
+    /// All photos whose rows make sense, oldest first.
     ///
     /// # Errors
     /// [`Error::Database`].
@@ -61,9 +88,17 @@ impl Library {
     /// One photo.
     ///
     /// # Errors
-    /// [`Error::Database`].
+    /// [`Error::DamagedEntry`]; [`Error::Database`].
     pub fn asset(&self, id: Uuid) -> Result<Option<Asset>, Error> {
-        asset(&self.connection(), id).map_err(|error| self.database_error(error))
+        told(&self.layout, one(&self.connection(), &ASSETS, "asset_id", &id.to_string()))
+    }
+
+    /// The rows that make no sense, of photos and of jobs; everything else leaves them out.
+    ///
+    /// # Errors
+    /// [`Error::Database`].
+    pub fn damaged(&self) -> Result<Vec<Damaged>, Error> {
+        damaged(&self.connection()).map_err(|error| self.database_error(error))
     }
 
     /// Whether a photo has this path, below the library's folder.
@@ -80,12 +115,12 @@ impl Library {
     /// The job of a photo.
     ///
     /// # Errors
-    /// [`Error::Database`].
+    /// [`Error::DamagedEntry`]; [`Error::Database`].
     pub fn job(&self, id: Uuid) -> Result<Option<Job>, Error> {
-        job(&self.connection(), id).map_err(|error| self.database_error(error))
+        told(&self.layout, one(&self.connection(), &JOBS, "asset_id", &id.to_string()))
     }
 
-    /// The jobs that are still to do, oldest first.
+    /// The jobs that are still to do and whose rows make sense, oldest first.
     ///
     /// # Errors
     /// [`Error::Database`].
@@ -167,7 +202,7 @@ impl View {
         Ownership::is_taken(&self.layout)
     }
 
-    /// All photos, oldest first.
+    /// All photos whose rows make sense, oldest first.
     ///
     /// # Errors
     /// [`Error::Database`].
@@ -186,28 +221,35 @@ impl View {
     /// The photo of this id or at this path.
     ///
     /// # Errors
-    /// [`Error::UnknownPhoto`]; [`Error::Database`].
+    /// [`Error::UnknownPhoto`]; [`Error::DamagedEntry`]; [`Error::Database`].
     pub fn find(&self, name: &str) -> Result<Asset, Error> {
         let unknown =
             || Error::UnknownPhoto { name: name.to_owned(), library: self.layout.folder().to_owned() };
+        let find = |column, value: &str| {
+            told(&self.layout, one(&self.connection, &ASSETS, column, value))?.ok_or_else(unknown)
+        };
         if let Ok(id) = Uuid::try_parse(name) {
-            return asset(&self.connection, id).map_err(|error| self.failed(error))?.ok_or_else(unknown);
+            return find("asset_id", &id.to_string());
         }
         let given = std::path::absolute(name).unwrap_or_else(|_| name.into());
         let below = given.strip_prefix(self.layout.folder()).unwrap_or_else(|_| Path::new(name));
-        self.connection
-            .prepare_cached(&format!("SELECT {ASSET_COLUMNS} FROM asset WHERE path = ?1"))
-            .and_then(|mut found| found.query_row([below.to_string_lossy()], rows::asset).optional())
-            .map_err(|error| self.failed(error))?
-            .ok_or_else(unknown)
+        find("path", &below.to_string_lossy())
+    }
+
+    /// The rows that make no sense, of photos and of jobs; everything else leaves them out.
+    ///
+    /// # Errors
+    /// [`Error::Database`].
+    pub fn damaged(&self) -> Result<Vec<Damaged>, Error> {
+        damaged(&self.connection).map_err(|error| self.failed(error))
     }
 
     /// The job of a photo.
     ///
     /// # Errors
-    /// [`Error::Database`].
+    /// [`Error::DamagedEntry`]; [`Error::Database`].
     pub fn job(&self, id: Uuid) -> Result<Option<Job>, Error> {
-        job(&self.connection, id).map_err(|error| self.failed(error))
+        told(&self.layout, one(&self.connection, &JOBS, "asset_id", &id.to_string()))
     }
 
     /// A photo as events show it.

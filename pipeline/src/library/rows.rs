@@ -3,6 +3,7 @@
 use std::time::Duration;
 
 use rusqlite::Row;
+use rusqlite::types::ValueRef;
 use serde::{Deserialize, Serialize};
 use uuid::Uuid;
 
@@ -41,6 +42,23 @@ pub struct Asset {
     pub content: Content,
     /// Grows with every change to any photo.
     pub changed: u64,
+}
+
+/// A row that makes no sense: somebody or something else wrote to the database. It is left as it is.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Damaged {
+    /// The table: `asset` or `job`.
+    pub table: &'static str,
+    /// The row's key: a photo's id, where that is not what is damaged.
+    pub entry: String,
+    /// The column, and what is wrong with it.
+    pub what: String,
+}
+
+impl std::fmt::Display for Damaged {
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        write!(f, "{} {}: {}", self.table, self.entry, self.what)
+    }
 }
 
 /// What is known of a shot beside its pixels.
@@ -153,7 +171,7 @@ pub struct Job {
     pub raw: RawState,
     /// Raw frames that are safe.
     pub frames: u32,
-    /// Starts that nobody saw end.
+    /// Attempts so far, as [`crate::developer::ATTEMPTS`] means them; a start that goes on is one of them.
     pub attempts: u32,
     /// The look that both phases share, as JSON.
     pub rendering: Option<String>,
@@ -161,11 +179,53 @@ pub struct Job {
     pub last_error: Option<String>,
 }
 
-pub(super) const ASSET_COLUMNS: &str = "asset_id, capture_id, path, generation, quality, state, tier, reason, beside, \
-                                        captured_at, shot, file_len, file_crc, changed";
-pub(super) const JOB_COLUMNS: &str = "asset_id, state, tier, raw, frames, attempts, rendering, last_error";
+impl Job {
+    /// True while it is still to do.
+    pub fn is_open(&self) -> bool {
+        matches!(self.state, JobState::Pending | JobState::Running | JobState::Failed)
+    }
+}
 
-pub(super) fn asset(row: &Row<'_>) -> rusqlite::Result<Asset> {
+const ASSET_COLUMNS: &str = "asset_id, capture_id, path, generation, quality, state, tier, reason, beside, \
+                                        captured_at, shot, file_len, file_crc, changed";
+const JOB_COLUMNS: &str = "asset_id, state, tier, raw, frames, attempts, rendering, last_error";
+
+/// A table whose rows are values.
+pub(super) struct Table<T> {
+    pub(super) name: &'static str,
+    pub(super) columns: &'static str,
+    read: fn(&Row<'_>) -> rusqlite::Result<T>,
+}
+
+pub(super) const ASSETS: Table<Asset> = Table { name: "asset", columns: ASSET_COLUMNS, read: asset };
+pub(super) const JOBS: Table<Job> = Table { name: "job", columns: JOB_COLUMNS, read: job };
+
+impl<T> Table<T> {
+    /// The value of a row, or what is wrong with it.
+    pub(super) fn value(&self, row: &Row<'_>) -> rusqlite::Result<Result<T, Damaged>> {
+        let error = match (self.read)(row) {
+            Ok(value) => return Ok(Ok(value)),
+            Err(error) => error,
+        };
+        let (column, what) = match &error {
+            rusqlite::Error::FromSqlConversionFailure(column, _, source) => (*column, source.to_string()),
+            rusqlite::Error::IntegralValueOutOfRange(column, value) => {
+                (*column, format!("{value} is too much"))
+            }
+            rusqlite::Error::InvalidColumnType(column, _, kind) => (*column, format!("it is of type {kind}")),
+            rusqlite::Error::Utf8Error(column, source) => (*column, source.to_string()),
+            _ => return Err(error),
+        };
+        let column = self.columns.split(", ").nth(column).unwrap_or("a column").trim();
+        let entry = match row.get_ref(0)? {
+            ValueRef::Text(text) => String::from_utf8_lossy(text).into_owned(),
+            other => format!("{other:?}"),
+        };
+        Ok(Err(Damaged { table: self.name, entry, what: format!("{column}: {what}") }))
+    }
+}
+
+fn asset(row: &Row<'_>) -> rusqlite::Result<Asset> {
     Ok(Asset {
         asset_id: parsed(row, 0, Uuid::try_parse)?,
         capture_id: unsigned(row, 1)?,
@@ -183,7 +243,7 @@ pub(super) fn asset(row: &Row<'_>) -> rusqlite::Result<Asset> {
     })
 }
 
-pub(super) fn job(row: &Row<'_>) -> rusqlite::Result<Job> {
+fn job(row: &Row<'_>) -> rusqlite::Result<Job> {
     Ok(Job {
         asset_id: parsed(row, 0, Uuid::try_parse)?,
         state: parsed(row, 1, JobState::parse)?,

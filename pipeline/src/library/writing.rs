@@ -70,6 +70,14 @@ fn run<T>(
     Ok(result)
 }
 
+/// Takes the attempts back that a restart of the machine cut off: they say nothing of their photos.
+pub(super) fn forget_running(connection: &Connection) -> rusqlite::Result<usize> {
+    connection.execute(
+        "UPDATE job SET state = 'pending', attempts = max(0, attempts - 1) WHERE state = 'running'",
+        [],
+    )
+}
+
 fn signed(value: u64) -> i64 {
     i64::try_from(value).unwrap_or(i64::MAX)
 }
@@ -158,8 +166,9 @@ impl Library {
         }
     }
 
-    /// Counts a start of development before the work begins; returns the number of starts that nobody saw end, this one
-    /// included. Survives a death of this process, not a power cut (which must not count): so it costs no fsync.
+    /// Counts a start of development as an attempt before the work begins; returns the number of attempts, this one
+    /// included. It survives a death of this process without an fsync. Other commits may make it durable: one that a restart
+    /// of the machine cut off is taken back when the library is owned again.
     ///
     /// # Errors
     /// [`Error::Database`].
@@ -176,7 +185,7 @@ impl Library {
         })
     }
 
-    /// Notes that a start ended without a result: `counts` leaves the attempt counted.
+    /// Notes that a start ended without a result: `counts` leaves the attempt counted. Returns the number of attempts.
     ///
     /// # Errors
     /// [`Error::Database`].
@@ -186,14 +195,19 @@ impl Library {
         state: JobState,
         counts: bool,
         why: Option<&str>,
-    ) -> Result<(), Error> {
+    ) -> Result<u32, Error> {
         self.without_fsync(|transaction| {
-            transaction.execute(
-                "UPDATE job SET state = ?2, attempts = max(0, attempts - ?3), last_error = coalesce(?4, last_error)
-                 WHERE asset_id = ?1",
-                params![asset.to_string(), state.as_str(), u32::from(!counts), why],
-            )?;
-            Ok(())
+            // One that was not begun is not taken back.
+            transaction
+                .query_row(
+                    "UPDATE job SET state = ?2, last_error = coalesce(?4, last_error),
+                        attempts = max(0, attempts - (?3 AND state = 'running'))
+                     WHERE asset_id = ?1 AND state IN ('pending', 'running', 'failed') RETURNING attempts",
+                    params![asset.to_string(), state.as_str(), !counts, why],
+                    |row| row.get(0),
+                )
+                .optional()
+                .map(|attempts| attempts.unwrap_or(0))
         })
     }
 
@@ -231,5 +245,97 @@ impl Library {
             )?;
             Ok(())
         })
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::library::Job;
+
+    fn photo() -> NewPhoto {
+        NewPhoto {
+            asset_id: Uuid::now_v7(),
+            capture_id: 1,
+            path: "IMG_1.jpg".to_owned(),
+            captured_at: clock::local_now(),
+            shot: Shot::default(),
+            content: Content::of(b""),
+            tier: Tier::Video,
+            rendering: None,
+            raw: RawState::Secured,
+            frames: 1,
+        }
+    }
+
+    /// A library with a photo whose development has begun, given up by an owner of the first start of the machine.
+    fn begun(folder: &std::path::Path) -> NewPhoto {
+        let library = Library::own_since(folder, Some("first")).unwrap();
+        let photo = photo();
+        library.accept(&photo).unwrap();
+        assert_eq!(library.begin_attempt(photo.asset_id).unwrap(), 1);
+        // Another photo's commit makes the attempt durable as well.
+        library.note_raw(photo.asset_id, RawState::Secured, 1).unwrap();
+        photo
+    }
+
+    fn job(library: &Library, photo: &NewPhoto) -> Job {
+        library.job(photo.asset_id).unwrap().unwrap()
+    }
+
+    #[test]
+    fn an_attempt_that_ended_its_owner_counts() {
+        let folder = tempfile::tempdir().unwrap();
+        let photo = begun(folder.path());
+        for boot in [Some("first"), None] {
+            let library = Library::own_since(folder.path(), boot).unwrap();
+            let job = job(&library, &photo);
+            assert_eq!((job.attempts, job.state), (1, JobState::Running), "{boot:?}");
+        }
+    }
+
+    #[test]
+    fn an_attempt_that_a_restart_of_the_machine_cut_off_does_not_count() {
+        let folder = tempfile::tempdir().unwrap();
+        let photo = begun(folder.path());
+        for boot in ["second", "third"] {
+            let library = Library::own_since(folder.path(), Some(boot)).unwrap();
+            let job = job(&library, &photo);
+            assert_eq!((job.attempts, job.state), (0, JobState::Pending), "{boot}");
+        }
+    }
+
+    #[test]
+    fn what_counts_as_an_attempt_is_said_when_it_ends() {
+        let folder = tempfile::tempdir().unwrap();
+        let photo = begun(folder.path());
+        let library = Library::own(folder.path()).unwrap();
+        let id = photo.asset_id;
+        assert_eq!(library.end_attempt(id, JobState::Failed, true, Some("worn out")).unwrap(), 1);
+        // One that was not begun cannot be taken back.
+        assert_eq!(library.end_attempt(id, JobState::Failed, false, None).unwrap(), 1);
+        assert_eq!(library.begin_attempt(id).unwrap(), 2);
+        assert_eq!(library.end_attempt(id, JobState::Pending, false, None).unwrap(), 1);
+        assert_eq!(job(&library, &photo).last_error.as_deref(), Some("worn out"));
+    }
+
+    #[test]
+    fn a_photo_that_has_ended_is_not_opened_again_by_a_failure_after_that() {
+        let folder = tempfile::tempdir().unwrap();
+        let photo = begun(folder.path());
+        let library = Library::own(folder.path()).unwrap();
+        let ending = Ending {
+            quality: Quality::Full,
+            generation: 2,
+            state: State::Final,
+            tier: Some(Tier::Video),
+            reason: None,
+            beside: None,
+            content: None,
+            raw: RawState::Gone,
+        };
+        library.end(photo.asset_id, &ending).unwrap();
+        library.end_attempt(photo.asset_id, JobState::Failed, true, Some("too late")).unwrap();
+        assert!(!job(&library, &photo).is_open());
     }
 }

@@ -9,6 +9,7 @@ use latent_hal::memory::{self, Buffer};
 use latent_hal::{Camera, Dequeued, Frame, SlotPool};
 
 use super::setup::Setup;
+use super::supply::Outage;
 use super::{Capture, Stream, proxy_lane, spool_lane};
 use crate::camera_jpeg::Shape;
 use crate::clock;
@@ -42,6 +43,15 @@ impl Active {
 
     pub(super) fn has_frames(&self) -> bool {
         self.taken > 0
+    }
+
+    /// Why a photo that has no frame yet is waited for no longer.
+    pub(super) fn overdue(&self, stream: &Stream, setup: &Setup) -> Option<Error> {
+        let waited = clock::now().saturating_sub(self.moved);
+        (!self.has_frames() && waited > stream.patience(setup)).then(|| {
+            let camera = setup.info.id.clone();
+            latent_hal::Error::Stalled { camera, waited }.into()
+        })
     }
 
     /// Takes a frame: the first one is the reference, of which the proxy is made.
@@ -98,9 +108,14 @@ pub(super) enum Ended {
     Failed(Error),
 }
 
-/// Takes frames from a camera that streams until that has an end.
-pub(super) fn feed(camera: &mut dyn Camera, setup: &Arc<Setup>, stream: &Stream) -> Ended {
-    let patience = stream.options.silence.max(setup.config.frame_interval.unwrap_or_default() * 8);
+/// Takes frames from a camera that streams until that has an end. The first good one ends an outage.
+pub(super) fn feed(
+    camera: &mut dyn Camera,
+    setup: &Arc<Setup>,
+    stream: &Stream,
+    outage: &mut Option<Outage>,
+) -> Ended {
+    let patience = stream.patience(setup);
     let mut heard = clock::now();
     loop {
         if stream.state().closing {
@@ -111,6 +126,9 @@ pub(super) fn feed(camera: &mut dyn Camera, setup: &Arc<Setup>, stream: &Stream)
                 // Frames that are no picture are as good as none.
                 if is_picture(&frame, setup) {
                     heard = clock::now();
+                    if let Some(outage) = outage.take() {
+                        outage.end(setup, stream);
+                    }
                     take(frame, stream, setup);
                 }
             }
@@ -118,7 +136,13 @@ pub(super) fn feed(camera: &mut dyn Camera, setup: &Arc<Setup>, stream: &Stream)
             Ok(Dequeued::Damaged { .. } | Dequeued::Event(_) | Dequeued::Timeout) => {}
             Ok(Dequeued::Starved) => {
                 heard = clock::now();
-                if !stream.state().ring.drop_oldest() {
+                let mut state = stream.state();
+                if let Some(active) = &mut state.active {
+                    active.moved = heard;
+                }
+                let dropped = state.ring.drop_oldest();
+                drop(state);
+                if !dropped {
                     // The lanes have all of them and give them back as they work.
                     std::thread::sleep(Duration::from_millis(2));
                 }
@@ -130,12 +154,13 @@ pub(super) fn feed(camera: &mut dyn Camera, setup: &Arc<Setup>, stream: &Stream)
             let camera = camera.info().id.clone();
             return Ended::Failed(latent_hal::Error::Stalled { camera, waited }.into());
         }
-        look_after_active(stream, setup, patience);
+        look_after_active(stream, setup, patience, outage.is_some());
     }
 }
 
-/// A photo that failed takes no more frames, nor one for which there has been no memory for too long.
-fn look_after_active(stream: &Stream, setup: &Setup, patience: Duration) {
+/// A photo that failed takes no more frames, nor one for which there has been no memory for too long, nor one that waits
+/// for a source that changes again and again.
+fn look_after_active(stream: &Stream, setup: &Setup, patience: Duration, in_outage: bool) {
     let mut state = stream.state();
     let Some(active) = &state.active else { return };
     if active.capture.has_failed() {
@@ -143,6 +168,8 @@ fn look_after_active(stream: &Stream, setup: &Setup, patience: Duration) {
     } else if setup.config.held == 0 && clock::now().saturating_sub(active.moved) > patience {
         let (needed, left) = (setup.config.size_bytes, memory::budget_left());
         active.cut_short(stream, &Error::FrameMemory { needed, left });
+    } else if let Some(error) = active.overdue(stream, setup).filter(|_| in_outage) {
+        active.cut_short(stream, &error);
     } else {
         return;
     }

@@ -10,15 +10,20 @@
 //! | fault                                   | what the session tells                  | within                     |
 //! |-----------------------------------------|-----------------------------------------|----------------------------|
 //! | frames lost, damaged, or no picture     | nothing; the burst takes the next ones  |                            |
-//! | all frames damaged                      | `cameraLost` (`device`), then restarts  | silence                    |
+//! | all frames damaged, or none after a start | `cameraLost` (`device`), then restarts | silence                  |
 //! | unplugged                               | `cameraLost` (`device`), then opens anew | at once                   |
 //! | silent, or its queue fails again        | `cameraLost` (`device`), then restarts  | the HAL's patience, twice  |
-//! | what comes in has changed               | `streamChanged`                         | a new setup                |
+//! | what comes in has changed               | `streamChanged`                         | a new setup, and its frame |
+//! | it changes again before a frame came    | `captureFailed` of a photo that waits   | silence, and a new setup   |
 //! | a call refused on the way back          | nothing; tried again                    | absence                    |
-//! | does not come back                      | [`Error::Stream`] from then on          | absence                    |
+//! | gives no good frame, started or not     | [`Error::Stream`] from then on          | absence, and silence       |
+//! | a thread of the session panics          | [`Error::Panicked`] from then on        | at once                    |
 //!
 //! In all cases the photo under way keeps the frames that it has; without any it fails. The next photo is taken when the
-//! camera is back.
+//! camera is back: it is with the first good frame, which `cameraBack` and `streamChanged` tell; until then restarts are
+//! counted together, and their pauses grow. While the lanes have all frames of a slow library, nobody waits for the camera:
+//! that time is no silence. A panic costs the photo that it happened to; those that were taken before and behind it are
+//! announced and stored.
 
 mod capture;
 mod proxy_lane;
@@ -90,15 +95,17 @@ pub(crate) struct Capture {
 }
 
 impl Capture {
-    pub(crate) fn send(&self, kind: EventKind) {
-        self.send_at(clock::now(), kind);
+    /// False when the capture has failed, of which nothing more is told.
+    pub(crate) fn send(&self, kind: EventKind) -> bool {
+        self.send_at(clock::now(), kind)
     }
 
-    pub(crate) fn send_at(&self, at: Duration, kind: EventKind) {
+    pub(crate) fn send_at(&self, at: Duration, kind: EventKind) -> bool {
         let failed = self.failed();
         if !*failed {
             self.events.send(self.id, clock::micros_between(self.requested, at), kind);
         }
+        !*failed
     }
 
     /// Ends the capture: this is its last event.
@@ -142,12 +149,37 @@ struct State {
     active: Option<Active>,
     /// No frames come at the moment; the capture thread works on it.
     away: bool,
-    /// Why the stream ended, once it has.
-    ended: Option<String>,
+    /// Why the session ended, once it has.
+    ended: Option<Ended>,
     closing: bool,
 }
 
+/// What ended a session by itself.
+#[derive(Clone, Debug)]
+enum Ended {
+    Stream(String),
+    Panicked(&'static str, String),
+}
+
+impl Ended {
+    fn error(self) -> Error {
+        match self {
+            Self::Stream(reason) => Error::Stream { reason },
+            Self::Panicked(lane, message) => Error::Panicked { lane, message },
+        }
+    }
+}
+
 impl State {
+    /// Notes what ended the session; the first stands.
+    fn end(&mut self, error: &Error) {
+        self.ended.get_or_insert_with(|| match error {
+            Error::Panicked { lane, message } => Ended::Panicked(lane, message.clone()),
+            Error::Stream { reason } => Ended::Stream(reason.clone()),
+            error => Ended::Stream(error.to_string()),
+        });
+    }
+
     /// Frames come of another setup from now on.
     fn renew(&mut self, setup: Setup) {
         self.ring = Ring::new(setup.config.held);
@@ -159,6 +191,17 @@ impl Stream {
     fn state(&self) -> MutexGuard<'_, State> {
         self.state.lock().unwrap_or_else(PoisonError::into_inner)
     }
+
+    /// How long there may be no good frame.
+    fn patience(&self, setup: &Setup) -> Duration {
+        self.options.silence.max(setup.config.frame_interval.unwrap_or_default() * 8)
+    }
+
+    /// A lane panicked: nothing new is begun.
+    fn fault(&self, error: &Error) {
+        self.state().end(error);
+        self.changed.notify_all();
+    }
 }
 
 /// A camera that streams, and takes photos when asked to.
@@ -168,6 +211,8 @@ pub struct Session {
     library: Arc<Library>,
     /// Milliseconds from request to proxy, as last seen or first guessed.
     estimate_ms: Arc<AtomicU64>,
+    /// The photos that were asked for.
+    photos: Mutex<Vec<Uuid>>,
     threads: Vec<JoinHandle<()>>,
 }
 
@@ -221,10 +266,16 @@ impl Session {
                 let stream = Arc::clone(&stream);
                 move || supply::run(camera, reopen, &stream)
             })?,
-            spawn("latent-proxy", move || lane.run(&proxy_work))?,
-            spawn("latent-spool", move || spool.run(&spool_work))?,
+            spawn("latent-proxy", {
+                let stream = Arc::clone(&stream);
+                move || lane.run(&proxy_work, &|error| stream.fault(error))
+            })?,
+            spawn("latent-spool", {
+                let stream = Arc::clone(&stream);
+                move || spool.run(&spool_work, &|error| stream.fault(error))
+            })?,
         ];
-        Ok(Self { stream, library, estimate_ms, threads })
+        Ok(Self { stream, library, estimate_ms, photos: Mutex::default(), threads })
     }
 
     /// The camera, as it was opened last.
@@ -237,11 +288,16 @@ impl Session {
         self.stream.state().setup.config
     }
 
+    /// The photos that were asked for so far, in order; those whose capture failed are in no library.
+    pub fn photos(&self) -> Vec<Uuid> {
+        self.photos.lock().unwrap_or_else(PoisonError::into_inner).clone()
+    }
+
     /// Asks for a photo; returns its capture id. Waits until the capture before it has all its frames, and while the camera is
-    /// away: at most [`SessionOptions::absence`].
+    /// away: at most [`SessionOptions::absence`] and [`SessionOptions::silence`].
     ///
     /// # Errors
-    /// [`Error::Stream`] when the stream has ended.
+    /// [`Error::Stream`] when the stream has ended; [`Error::Panicked`] when a thread of the session has.
     pub fn capture(&self) -> Result<u64, Error> {
         self.capture_unless(&AtomicBool::new(false))
     }
@@ -249,9 +305,8 @@ impl Session {
     /// As [`Session::capture`]; setting `cancel` ends the waiting.
     ///
     /// # Errors
-    /// [`Error::Stream`] when the stream has ended; [`Error::Cancelled`].
+    /// [`Error::Stream`] when the stream has ended; [`Error::Panicked`]; [`Error::Cancelled`].
     pub fn capture_unless(&self, cancel: &AtomicBool) -> Result<u64, Error> {
-        const PAUSE: Duration = Duration::from_millis(100);
         let mut state = self.stream.state();
         while (state.active.is_some() || state.away) && state.ended.is_none() {
             if cancel.load(Ordering::Relaxed) {
@@ -260,8 +315,8 @@ impl Session {
             let waited = self.stream.changed.wait_timeout(state, PAUSE);
             state = waited.unwrap_or_else(PoisonError::into_inner).0;
         }
-        if let Some(reason) = &state.ended {
-            return Err(Error::Stream { reason: reason.clone() });
+        if let Some(ended) = &state.ended {
+            return Err(ended.clone().error());
         }
         let capture = Arc::new(Capture {
             id: self.library.next_capture_id(),
@@ -272,6 +327,7 @@ impl Session {
             failed: Mutex::new(false),
         });
         let id = capture.id;
+        self.photos.lock().unwrap_or_else(PoisonError::into_inner).push(capture.asset_id);
         self.stream.listeners.register(capture.asset_id, self.stream.events.clone());
         capture.send(EventKind::CaptureStart { estimated_ms: self.estimate_ms.load(Ordering::Relaxed) });
         let (setup, requested) = (Arc::clone(&state.setup), capture.requested);
@@ -287,23 +343,38 @@ impl Session {
         Ok(id)
     }
 
-    /// Stops the camera and waits until every photo is announced and every raw burst is safe.
+    /// Waits until the photo under way has its frames, stops the camera, and waits until every photo is announced and every
+    /// raw burst is safe.
     ///
     /// # Errors
-    /// [`Error::Stream`] when the stream had ended by itself before.
-    pub fn close(mut self) -> Result<(), Error> {
-        self.finish();
+    /// [`Error::Stream`] or [`Error::Panicked`] when the session had ended by itself before.
+    pub fn close(self) -> Result<(), Error> {
+        self.close_unless(&AtomicBool::new(false))
+    }
+
+    /// As [`Session::close`]; setting `cancel` ends the photo under way: it keeps the frames that it has, and fails with
+    /// [`Error::Cancelled`] without any. What was taken before is brought to storage all the same.
+    ///
+    /// # Errors
+    /// As [`Session::close`].
+    pub fn close_unless(mut self, cancel: &AtomicBool) -> Result<(), Error> {
+        self.finish(cancel);
         match self.stream.state().ended.clone() {
-            Some(reason) => Err(Error::Stream { reason }),
+            Some(ended) => Err(ended.error()),
             None => Ok(()),
         }
     }
 
-    fn finish(&mut self) {
+    fn finish(&mut self, cancel: &AtomicBool) {
         {
             let mut state = self.stream.state();
-            while state.active.is_some() && state.ended.is_none() {
-                state = self.stream.changed.wait(state).unwrap_or_else(PoisonError::into_inner);
+            while state.active.is_some() && state.ended.is_none() && !cancel.load(Ordering::Relaxed) {
+                let waited = self.stream.changed.wait_timeout(state, PAUSE);
+                state = waited.unwrap_or_else(PoisonError::into_inner).0;
+            }
+            if let Some(active) = state.active.take() {
+                let why = state.ended.clone().map_or(Error::Cancelled, Ended::error);
+                active.cut_short(&self.stream, &why);
             }
             state.closing = true;
             state.ring.clear();
@@ -322,10 +393,13 @@ impl Session {
 impl Drop for Session {
     fn drop(&mut self) {
         if !self.threads.is_empty() {
-            self.finish();
+            self.finish(&AtomicBool::new(false));
         }
     }
 }
+
+/// How soon it is noticed that waiting was called off.
+const PAUSE: Duration = Duration::from_millis(100);
 
 fn spawn(name: &str, work: impl FnOnce() + Send + 'static) -> Result<JoinHandle<()>, Error> {
     std::thread::Builder::new()

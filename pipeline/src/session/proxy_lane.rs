@@ -20,6 +20,7 @@ use crate::developer::Look;
 use crate::encode;
 use crate::error::Error;
 use crate::event::{AssetView, EventKind, Listeners, ProxyStages, SpoolStages};
+use crate::fault;
 use crate::files::{self, Content, Marks};
 use crate::library::{Library, NewPhoto, RawState};
 use crate::name;
@@ -47,6 +48,8 @@ pub(super) struct Spooled {
     pub(super) bytes: u64,
     pub(super) stages: SpoolStages,
 }
+
+const LANE: &str = "proxy lane";
 
 /// How often, at the end, a row is tried that could not be written, and how long is waited before.
 const TRIES: u32 = 3;
@@ -80,21 +83,30 @@ impl Lane {
         Self { library, listeners, tier, estimate_ms, binned, picture, announced, refused, unsettled }
     }
 
-    pub(super) fn run(mut self, work: &Receiver<Work>) {
+    /// Works until it is told to stop. What panics is told to `failed`, and costs the photo that it happened to.
+    pub(super) fn run(mut self, work: &Receiver<Work>, failed: &dyn Fn(&Error)) {
         for work in work {
             match work {
-                Work::Proxy(capture, frame, setup) => self.proxy_of(&capture, &frame, &setup),
+                Work::Proxy(capture, frame, setup) => {
+                    if let Err(error) = fault::caught(LANE, || self.proxy_of(&capture, &frame, &setup)) {
+                        failed(&error);
+                        // One that is in the library already is a photo.
+                        if !self.library.asset(capture.asset_id).is_ok_and(|row| row.is_some()) {
+                            self.fail(&capture, &error);
+                        }
+                    }
+                }
                 Work::Spooled(spooled) => self.spooled(spooled),
                 Work::Stop => break,
             }
-            self.settle();
+            self.settle(failed);
         }
         for _ in 0..TRIES {
             if self.unsettled.is_empty() {
                 return;
             }
             std::thread::sleep(PAUSE);
-            self.settle();
+            self.settle(failed);
         }
         self.hand_over();
     }
@@ -130,9 +142,18 @@ impl Lane {
     }
 
     /// Writes the rows of bursts. What cannot be written now is tried again with every later work.
-    fn settle(&mut self) {
-        let waiting = std::mem::take(&mut self.unsettled);
-        self.unsettled = waiting.into_iter().filter(|spooled| self.note(spooled).is_err()).collect();
+    fn settle(&mut self, failed: &dyn Fn(&Error)) {
+        let mut waiting = std::mem::take(&mut self.unsettled);
+        waiting.retain(|spooled| {
+            let noted = fault::caught(LANE, || self.note(spooled));
+            noted
+                .unwrap_or_else(|error| {
+                    failed(&error);
+                    Err(error)
+                })
+                .is_err()
+        });
+        self.unsettled = waiting;
     }
 
     /// What could not be written is left to the developer, which tries once more, and to recovery after that.
@@ -268,3 +289,6 @@ impl Lane {
         Ok(())
     }
 }
+
+#[cfg(test)]
+mod tests;

@@ -11,6 +11,7 @@ use crate::clock::Laps;
 use crate::crash;
 use crate::error::Error;
 use crate::event::{EventKind, SpoolStages};
+use crate::fault;
 use crate::files;
 use crate::library::Library;
 use crate::sensor;
@@ -42,24 +43,35 @@ struct Open {
     cut: bool,
 }
 
+const LANE: &str = "spool lane";
+
 impl Lane {
-    pub(super) fn run(&self, work: &Receiver<Work>) {
+    /// Works until it is told to stop. What panics is told to `failed`, and costs the burst that it happened to.
+    pub(super) fn run(&self, work: &Receiver<Work>, failed: &dyn Fn(&Error)) {
         let mut open: Option<Open> = None;
         for work in work {
             match work {
                 Work::Frame { capture, frame, setup, last } => {
-                    let burst = open.get_or_insert_with(|| self.begin(&capture, &frame, &setup));
-                    self.add(burst, &frame);
+                    let added = fault::caught(LANE, || {
+                        let burst = open.get_or_insert_with(|| self.begin(&capture, &frame, &setup));
+                        self.add(burst, &frame);
+                    });
                     drop(frame);
+                    if let Err(error) = added {
+                        failed(&error);
+                        self.report(&capture, &error);
+                        let nothing = Open { capture, writer: None, cut: true };
+                        open.get_or_insert(nothing).cut = true;
+                    }
                     if last {
-                        self.end(open.take());
+                        self.end(open.take(), failed);
                     }
                 }
-                Work::CutShort => self.end(open.take()),
+                Work::CutShort => self.end(open.take(), failed),
                 Work::Stop => break,
             }
         }
-        self.end(open.take());
+        self.end(open.take(), failed);
         let _ = self.proxies.send(proxy_lane::Work::Stop);
     }
 
@@ -87,22 +99,13 @@ impl Lane {
         crash::point("spool-frame-written");
     }
 
-    fn end(&self, burst: Option<Open>) {
+    fn end(&self, burst: Option<Open>, failed: &dyn Fn(&Error)) {
         let Some(burst) = burst else { return };
         let secured = burst.writer.map(|writer| {
-            let written = writer.finish()?;
-            crash::point("spool-synced");
-            let mut laps = Laps::start();
-            files::sync_folder(&self.library.layout().spool())?;
-            crash::point("spool-folder-synced");
-            let micros = |time: std::time::Duration| u64::try_from(time.as_micros()).unwrap_or(u64::MAX);
-            let stages = SpoolStages {
-                pack_us: micros(written.pack),
-                write_us: micros(written.write),
-                sync_us: micros(written.fsync) + laps.lap_us(),
-                commit_us: 0,
-            };
-            Ok::<_, Error>((written.frames, written.bytes, stages))
+            fault::caught(LANE, || self.secure(writer)).unwrap_or_else(|error| {
+                failed(&error);
+                Err(error)
+            })
         });
         let (frames, bytes, stages) = match secured {
             Some(Ok(secured)) => secured,
@@ -114,6 +117,23 @@ impl Lane {
         };
         let spooled = proxy_lane::Spooled { capture: burst.capture, frames, bytes, stages };
         let _ = self.proxies.send(proxy_lane::Work::Spooled(spooled));
+    }
+
+    /// Makes a burst durable: its frames, its bytes, and where the time went.
+    fn secure(&self, writer: SpoolWriter) -> Result<(u32, u64, SpoolStages), Error> {
+        let written = writer.finish()?;
+        crash::point("spool-synced");
+        let mut laps = Laps::start();
+        files::sync_folder(&self.library.layout().spool())?;
+        crash::point("spool-folder-synced");
+        let micros = |time: std::time::Duration| u64::try_from(time.as_micros()).unwrap_or(u64::MAX);
+        let stages = SpoolStages {
+            pack_us: micros(written.pack),
+            write_us: micros(written.write),
+            sync_us: micros(written.fsync) + laps.lap_us(),
+            commit_us: 0,
+        };
+        Ok((written.frames, written.bytes, stages))
     }
 
     fn or_report<T, E: Into<Error>>(&self, capture: &Capture, result: Result<T, E>) -> Option<T> {

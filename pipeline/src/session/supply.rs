@@ -4,58 +4,69 @@
 use std::sync::Arc;
 use std::time::Duration;
 
-use latent_hal::Camera;
 use latent_hal::error::ErrorKind;
+use latent_hal::{Camera, StreamConfig};
 
-use super::capture::{self, Ended};
 use super::setup::{self, Setup};
-use super::{Reopen, Stream};
+use super::{Reopen, Stream, capture};
 use crate::clock;
 use crate::error::Error;
 use crate::event::EventKind;
+use crate::fault;
 
 /// How long one wait for a camera takes at most: how soon a closing session is noticed.
 const WAIT: Duration = Duration::from_millis(250);
 
-/// How often a camera that is still there is started again before it is opened anew, and how long is waited before.
-const RESTARTS: [Duration; 3] = [Duration::ZERO, Duration::from_millis(100), Duration::from_millis(500)];
+/// How long is waited before the stream is started again: the first times, and then always.
+const PAUSES: [Duration; 3] = [Duration::ZERO, Duration::from_millis(100), Duration::from_millis(500)];
+const PAUSE: Duration = Duration::from_millis(500);
+
+/// How often a camera that is still there is started again before it is opened anew.
+const RESTARTS: usize = PAUSES.len();
 
 /// Between two openings of a camera that did not last.
 const SETTLING: Duration = Duration::from_millis(20);
 
 /// Runs the capture thread.
-pub(super) fn run(mut camera: Box<dyn Camera>, mut reopen: Option<Reopen>, stream: &Stream) {
-    let ended = loop {
-        let setup = stream.setup();
-        let mut why = match capture::feed(camera.as_mut(), &setup, stream) {
-            Ended::Closing => {
-                let _ = camera.stop();
-                break None;
-            }
-            Ended::Changed => Why::Changed,
-            Ended::Failed(error) => Why::Failed(error),
-        };
-        let since = clock::now();
-        let _ = camera.stop();
-        interrupted(stream, &setup, &why);
-        match bring_back(camera, reopen.as_mut(), &mut why, since, stream) {
-            Back::Streaming(back, new) => {
-                camera = back;
-                resumed(stream, &setup, *new, &why, since);
-            }
-            Back::Closing => break None,
-            Back::Failed(error) => break Some(error),
-        }
-    };
+pub(super) fn run(camera: Box<dyn Camera>, reopen: Option<Reopen>, stream: &Stream) {
+    let ended = fault::caught(LANE, || keep_streaming(camera, reopen, stream)).unwrap_or_else(Some);
     let mut state = stream.state();
     state.ring.clear();
     if let Some(error) = ended {
-        state.ended = Some(error.to_string());
         if let Some(active) = state.active.take() {
             active.cut_short(stream, &error);
         }
+        state.end(&error);
     }
     stream.changed.notify_all();
+}
+
+const LANE: &str = "capture lane";
+
+/// Streams until the session closes; else what ended it.
+fn keep_streaming(mut camera: Box<dyn Camera>, mut reopen: Option<Reopen>, stream: &Stream) -> Option<Error> {
+    let mut outage: Option<Outage> = None;
+    loop {
+        let setup = stream.setup();
+        let why = match capture::feed(camera.as_mut(), &setup, stream, &mut outage) {
+            capture::Ended::Closing => {
+                let _ = camera.stop();
+                return None;
+            }
+            capture::Ended::Changed => Why::Changed,
+            capture::Ended::Failed(error) => Why::Failed(error),
+        };
+        let _ = camera.stop();
+        let gone = matches!(&why, Why::Failed(error) if kind(error) == Some(ErrorKind::Gone));
+        let mut since = Outage::go_on(outage.take(), why, &setup, stream);
+        // Closed before it is opened again: many drivers have one user at a time.
+        match bring_back((!gone).then_some(camera), reopen.as_mut(), &mut since, stream) {
+            Back::Streaming(back) => camera = back,
+            Back::Closing => return None,
+            Back::Failed(error) => return Some(error),
+        }
+        outage = Some(since);
+    }
 }
 
 /// Why a stream was interrupted.
@@ -65,8 +76,81 @@ enum Why {
     Failed(Error),
 }
 
+/// A time without good frames: from a fault until the first good frame after it, however often the stream is started
+/// meanwhile. A camera that starts and gives nothing is as far away as one that does not start.
+#[derive(Debug)]
+pub(super) struct Outage {
+    why: Why,
+    since: Duration,
+    before: Arc<Setup>,
+    /// Starts so far.
+    starts: usize,
+    /// Those of the camera as it is open now.
+    starts_of_this: usize,
+}
+
+impl Outage {
+    /// Begins an outage, or goes on with one in which the stream was started and gave nothing.
+    fn go_on(before: Option<Self>, why: Why, setup: &Arc<Setup>, stream: &Stream) -> Self {
+        let Some(mut outage) = before else {
+            interrupted(stream, setup, &why);
+            let (since, before) = (clock::now(), Arc::clone(setup));
+            return Self { why, since, before, starts: 0, starts_of_this: 0 };
+        };
+        match (&outage.why, why) {
+            // What was told stays so, but of a camera that fails after its source has changed.
+            (Why::Changed, why) => {
+                interrupted(stream, setup, &why);
+                outage.why = why;
+            }
+            (Why::Failed(_), Why::Failed(error)) => outage.why = Why::Failed(error),
+            (Why::Failed(_), Why::Changed) => {}
+        }
+        outage
+    }
+
+    /// What is left of the session's patience.
+    fn left(&self, stream: &Stream) -> Duration {
+        (self.since + stream.options.absence).saturating_sub(clock::now())
+    }
+
+    /// How long is waited before the next start. One of a camera that was opened anew comes soon, but never at once after
+    /// many: what comes and goes must not keep a processor busy.
+    fn pause(&self) -> Duration {
+        let many = self.starts >= PAUSES.len();
+        let start = if many { self.starts_of_this.max(1) } else { self.starts };
+        PAUSES.get(start).copied().unwrap_or(PAUSE)
+    }
+
+    /// The first good frame is there.
+    pub(super) fn end(self, setup: &Setup, stream: &Stream) {
+        let away = clock::now().saturating_sub(self.since);
+        let StreamConfig { width, height, .. } = setup.config;
+        let camera = setup.info.id.clone();
+        let event = match self.why {
+            Why::Changed => EventKind::StreamChanged {
+                camera,
+                width,
+                height,
+                was_width: self.before.config.width,
+                was_height: self.before.config.height,
+            },
+            Why::Failed(_) => EventKind::CameraBack {
+                camera,
+                width,
+                height,
+                away_ms: u64::try_from(away.as_millis()).unwrap_or(u64::MAX),
+            },
+        };
+        let mut state = stream.state();
+        state.away = false;
+        stream.send(state.active.as_ref().map(|active| active.capture()), event);
+        stream.changed.notify_all();
+    }
+}
+
 /// Tells what happened, and ends the photo that is under way: it keeps what it has. One that has no frame yet waits for
-/// the new stream where only what comes in has changed, which takes no time; else its moment is over.
+/// the new stream where only what comes in has changed, for as long as a camera may be silent; else its moment is over.
 fn interrupted(stream: &Stream, setup: &Setup, why: &Why) {
     let mut state = stream.state();
     state.ring.clear();
@@ -79,7 +163,11 @@ fn interrupted(stream: &Stream, setup: &Setup, why: &Why) {
                 let reason = "what comes in has changed".to_owned();
                 active.cut_short(stream, &Error::Stream { reason });
             }
-            active => state.active = active,
+            Some(active) => match active.overdue(stream, setup) {
+                Some(error) => active.cut_short(stream, &error),
+                None => state.active = Some(active),
+            },
+            None => {}
         },
         Why::Failed(error) => {
             let (kind, message) = (error.kind().as_str().to_owned(), error.to_string());
@@ -93,64 +181,46 @@ fn interrupted(stream: &Stream, setup: &Setup, why: &Why) {
     stream.changed.notify_all();
 }
 
-/// Frames come again.
-fn resumed(stream: &Stream, before: &Setup, new: Setup, why: &Why, since: Duration) {
-    let away = clock::now().saturating_sub(since);
-    let event = match why {
-        Why::Changed => EventKind::StreamChanged {
-            camera: new.info.id.clone(),
-            width: new.config.width,
-            height: new.config.height,
-            was_width: before.config.width,
-            was_height: before.config.height,
-        },
-        Why::Failed(_) => EventKind::CameraBack {
-            camera: new.info.id.clone(),
-            width: new.config.width,
-            height: new.config.height,
-            away_ms: u64::try_from(away.as_millis()).unwrap_or(u64::MAX),
-        },
-    };
-    let mut state = stream.state();
-    state.renew(new);
-    state.away = false;
-    stream.send(state.active.as_ref().map(|active| active.capture()), event);
-    stream.changed.notify_all();
-}
-
 enum Back {
-    Streaming(Box<dyn Camera>, Box<Setup>),
+    Streaming(Box<dyn Camera>),
     Closing,
     Failed(Error),
 }
 
-/// Brings the stream back, for as long as the session has patience.
+/// Has a camera stream again, for as long as the session has patience; whether it gives frames is seen after that.
 fn bring_back(
-    camera: Box<dyn Camera>,
+    mut camera: Option<Box<dyn Camera>>,
     mut reopen: Option<&mut Reopen>,
-    why: &mut Why,
-    since: Duration,
+    outage: &mut Outage,
     stream: &Stream,
 ) -> Back {
-    let gone = matches!(why, Why::Failed(error) if kind(error) == Some(ErrorKind::Gone));
-    // Closed before it is opened again: many drivers have one user at a time.
-    let mut camera = (!gone).then_some(camera);
-    let mut restarts = RESTARTS.iter();
+    if outage.starts > 0 && outage.left(stream).is_zero() {
+        let reason = match &outage.why {
+            Why::Changed => "what comes in changes again and again".to_owned(),
+            Why::Failed(error) => error.to_string(),
+        };
+        return Back::Failed(Error::Stream { reason });
+    }
+    if outage.starts_of_this >= RESTARTS && reopen.is_some() {
+        camera = None;
+    }
     loop {
         if stream.state().closing {
             return Back::Closing;
         }
-        let left = (since + stream.options.absence).saturating_sub(clock::now());
+        let left = outage.left(stream);
         let tried = match (&mut camera, &mut reopen) {
             (Some(same), _) => {
-                std::thread::sleep(restarts.next().copied().unwrap_or(WAIT).min(left));
+                std::thread::sleep(outage.pause().min(left));
+                outage.starts += 1;
+                outage.starts_of_this += 1;
                 setup::start(same.as_mut(), &stream.options)
             }
             (none, Some(reopen)) => match reopen(WAIT.min(left)) {
                 Ok(opened) => {
-                    let opened = none.insert(opened);
-                    restarts = RESTARTS.iter();
-                    setup::start(opened.as_mut(), &stream.options)
+                    *none = Some(opened);
+                    outage.starts_of_this = 0;
+                    continue;
                 }
                 Err(error) => Err(error.into()),
             },
@@ -161,13 +231,16 @@ fn bring_back(
             }
         };
         let error = match (tried, camera.take()) {
-            (Ok(setup), Some(camera)) => return Back::Streaming(camera, Box::new(setup)),
+            (Ok(setup), Some(camera)) => {
+                stream.state().renew(setup);
+                return Back::Streaming(camera);
+            }
             (Ok(_), None) => continue,
             (Err(error), None) => error,
             (Err(error), Some(same)) => {
                 // One that could not be switched off is in a state that only closing it ends.
                 let spoilt = matches!(kind(&error), Some(ErrorKind::Gone | ErrorKind::Usage));
-                let anew = reopen.is_some() && (spoilt || restarts.len() == 0);
+                let anew = reopen.is_some() && (spoilt || outage.starts_of_this >= RESTARTS);
                 camera = (!anew).then_some(same);
                 if anew && spoilt && !left.is_zero() {
                     // It may come and go for a while, as plugs do that are pushed in.
@@ -180,10 +253,10 @@ fn bring_back(
         if is_for_good(&error) || left.is_zero() {
             return Back::Failed(error);
         }
-        if matches!(why, Why::Changed) {
+        if matches!(outage.why, Why::Changed) {
             // It was more than another source.
-            *why = Why::Failed(error);
-            interrupted(stream, &stream.setup(), why);
+            outage.why = Why::Failed(error);
+            interrupted(stream, &stream.setup(), &outage.why);
         }
     }
 }
@@ -203,11 +276,11 @@ fn is_for_good(error: &Error) -> bool {
 }
 
 impl Stream {
-    /// Sends an event of a capture, or of none.
+    /// Sends an event of the camera's: with the capture whose frames were being taken, or with none. A capture that has
+    /// failed hears nothing more, so what happens after that is nobody's.
     fn send(&self, capture: Option<&super::Capture>, kind: EventKind) {
-        match capture {
-            Some(capture) => capture.send(kind),
-            None => self.events.send(0, 0, kind),
+        if !capture.is_some_and(|capture| capture.send(kind.clone())) {
+            self.events.send(0, 0, kind);
         }
     }
 

@@ -21,7 +21,7 @@ pub(super) fn form(pixels: Pixels) -> Result<Pixels, latent_isp::Error> {
     pixels.validate()?;
     let stored = match pixels {
         Pixels::Raw(geometry) => Pixels::Raw(raw(geometry)?),
-        Pixels::Yuv(geometry) => Pixels::Yuv(yuv(geometry)),
+        Pixels::Yuv(geometry) => Pixels::Yuv(yuv(geometry)?),
         Pixels::Jpeg(frames) => Pixels::Jpeg(frames),
     };
     stored.validate()?;
@@ -56,20 +56,39 @@ fn parts(layout: YuvLayout) -> u32 {
 }
 
 /// Planes directly behind each other; a row of Cb and one of Cr beside each other where they are apart.
-fn yuv(geometry: YuvGeometry) -> YuvGeometry {
+fn yuv(geometry: YuvGeometry) -> Result<YuvGeometry, latent_isp::Error> {
     let YuvGeometry { width, height, layout, .. } = geometry;
+    let sides = 2..=latent_isp::MAX_SIDE;
+    if !sides.contains(&width) || !sides.contains(&height) {
+        return Err(latent_isp::Error::Size { width, height });
+    }
+    let large = || latent_isp::Error::TooLarge { what: "a frame of luma and chroma" };
+    let places = places(width, height, layout, usize::MAX as u64).ok_or_else(large)?;
+    let mut planes = [YuvPlane::default(); 3];
+    for (plane, (offset, stride)) in planes.iter_mut().zip(places) {
+        let (Ok(offset), Ok(stride_bytes)) = (usize::try_from(offset), usize::try_from(stride)) else {
+            return Err(large());
+        };
+        *plane = YuvPlane { offset, stride_bytes };
+    }
+    Ok(YuvGeometry { planes, ..geometry })
+}
+
+/// Offset and stride of each plane of a frame whose sides are at most [`latent_isp::MAX_SIDE`]; `None` where a byte of it
+/// lies behind `most`, the last that a machine can address.
+fn places(width: u32, height: u32, layout: YuvLayout, most: u64) -> Option<[(u64, u64); 3]> {
     let (first, _) = layout.plane(0, width, height);
-    let row = first.next_multiple_of(2);
-    let line = row.saturating_mul(parts(layout) as usize);
-    let chroma = row.saturating_mul(height as usize);
-    let plane = |offset, stride_bytes| YuvPlane { offset, stride_bytes };
-    let none = YuvPlane::default();
-    let planes = match layout.planes() {
-        1 => [plane(0, row), none, none],
-        2 => [plane(0, row), plane(chroma, line), none],
-        _ => [plane(0, row), plane(chroma, line), plane(chroma.saturating_add(line / 2), line)],
+    let (_, chroma_rows) = layout.plane(1, width, height);
+    let row = (first as u64).next_multiple_of(2);
+    let line = row.checked_mul(parts(layout).into())?;
+    let chroma = row.checked_mul(height.into())?;
+    let (places, below) = match layout.planes() {
+        1 => ([(0, row), (0, 0), (0, 0)], 0),
+        2 => ([(0, row), (chroma, line), (0, 0)], chroma_rows as u64),
+        _ => ([(0, row), (chroma, line), (chroma.checked_add(line / 2)?, line)], chroma_rows as u64),
     };
-    YuvGeometry { planes, ..geometry }
+    let end = below.checked_mul(line)?.checked_add(chroma)?;
+    (end <= most).then_some(places)
 }
 
 /// A frame of a camera, checked against its bytes.
@@ -218,6 +237,71 @@ impl StoredYuv {
         };
         let (width, height) = (self.width, self.height);
         let planes = [YuvPlane::default(); 3];
-        Ok(yuv(YuvGeometry { width, height, layout, planes, colour }))
+        yuv(YuvGeometry { width, height, layout, planes, colour })
+            .map_err(|source| Error::Geometry { path: path.to_owned(), source })
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use proptest::prelude::*;
+
+    use super::*;
+
+    /// The last byte that a machine of 32 bits can address.
+    const MOST_OF_32_BITS: u64 = u32::MAX as u64;
+
+    #[test]
+    fn a_frame_that_a_machine_of_32_bits_cannot_address_is_refused_there_and_not_wrapped() {
+        for layout in YuvLayout::ALL {
+            let side = latent_isp::MAX_SIDE - 1;
+            assert_eq!(places(side, side, layout, MOST_OF_32_BITS), None, "{layout}");
+            assert!(places(side, side, layout, u64::MAX).is_some(), "{layout}");
+            assert!(places(4000, 3000, layout, MOST_OF_32_BITS).is_some(), "{layout}");
+        }
+        // Luma alone fits; where chroma ends does not.
+        let (width, height) = (65_534, 65_534);
+        let luma = u64::from(width) * u64::from(height);
+        assert!(luma <= MOST_OF_32_BITS);
+        assert_eq!(places(width, height, YuvLayout::Nv12, luma), None);
+        assert!(places(width, height, YuvLayout::Nv12, luma + luma / 2).is_some());
+        assert_eq!(places(width, height, YuvLayout::Nv12, luma + luma / 2 - 1), None);
+    }
+
+    proptest! {
+        #[test]
+        fn every_byte_of_a_frame_can_be_addressed_or_the_frame_is_refused(
+            width in 2..=latent_isp::MAX_SIDE,
+            height in 2..=latent_isp::MAX_SIDE,
+            layout in prop::sample::select(YuvLayout::ALL.to_vec()),
+            most in prop_oneof![Just(MOST_OF_32_BITS), 0..=MOST_OF_32_BITS, any::<u64>()],
+        ) {
+            let end = |places: [(u64, u64); 3]| {
+                (0..layout.planes()).map(|plane| {
+                    let (row, rows) = layout.plane(plane, width, height);
+                    let (offset, stride) = places[plane];
+                    u128::from(offset) + u128::from(stride) * (rows as u128 - 1) + row as u128
+                }).max().unwrap()
+            };
+            let exact = end(places(width, height, layout, u64::MAX).unwrap());
+            match places(width, height, layout, most) {
+                Some(places) => prop_assert!(end(places) <= u128::from(most)),
+                // Rows are padded to two bytes, and Cb and Cr to each other: at most that much was refused too early.
+                None => prop_assert!(exact + 2 * u128::from(height) + 2 * u128::from(width) + 4 > u128::from(most)),
+            }
+        }
+
+        #[test]
+        fn headers_of_any_size_are_read_or_refused(width: u32, height: u32, layout in 0..YuvLayout::ALL.len()) {
+            let layout = YuvLayout::ALL[layout].name();
+            let json = format!(
+                r#"{{"width":{width},"height":{height},"layout":"{layout}","matrix":"601","range":"full",
+                     "transfer":"srgb","primaries":"srgb"}}"#
+            );
+            let stored: StoredYuv = serde_json::from_str(&json).unwrap();
+            let sides = 2..=latent_isp::MAX_SIDE;
+            let fits = sides.contains(&width) && sides.contains(&height);
+            prop_assert_eq!(stored.geometry(Path::new("burst.raw")).is_ok(), fits);
+        }
     }
 }

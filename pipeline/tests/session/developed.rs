@@ -2,6 +2,7 @@
 
 use latent_hal::fake::Model;
 use latent_hal::kernel::SizeEntry;
+use latent_pipeline::camera_jpeg;
 use latent_pipeline::event::EventKind;
 use latent_pipeline::metadata;
 use latent_pipeline::mode::Wish;
@@ -31,7 +32,7 @@ fn scene() -> Vec<u8> {
 }
 
 /// The scene as a camera encodes it, without Huffman tables and with zeros behind it.
-fn camera_jpeg() -> Vec<u8> {
+fn a_camera_s_jpeg() -> Vec<u8> {
     let mut bytes = Vec::new();
     let mut encoder = jpeg_encoder::Encoder::new(&mut bytes, 80);
     encoder.set_sampling_factor(jpeg_encoder::SamplingFactor::F_2_1);
@@ -149,7 +150,7 @@ fn a_camera_of_planar_luma_and_chroma_goes_through_both_phases() {
 
 #[test]
 fn a_camera_of_jpegs_goes_through_both_phases() {
-    both_phases(*b"MJPG", camera_jpeg());
+    both_phases(*b"MJPG", a_camera_s_jpeg());
 }
 
 #[test]
@@ -166,7 +167,7 @@ fn every_layout_of_luma_and_chroma_takes_photos() {
 
 #[test]
 fn the_jpeg_of_the_camera_becomes_the_photo_without_loss() {
-    let shown = camera_jpeg();
+    let shown = a_camera_s_jpeg();
     let mut studio = Studio::without_session(usb(&[*b"MJPG"]));
     studio.camera().show(Some(shown.clone()));
     studio.open_session(options(1)).unwrap();
@@ -184,7 +185,7 @@ fn the_jpeg_of_the_camera_becomes_the_photo_without_loss() {
 
 #[test]
 fn jpegs_that_are_cut_off_are_never_a_photo() {
-    let good = camera_jpeg();
+    let good = a_camera_s_jpeg();
     let mut studio = Studio::without_session(usb(&[*b"MJPG"]));
     studio.camera().show(Some(good[..good.len() / 2].to_vec()));
     studio.open_session(options(2)).unwrap();
@@ -201,7 +202,7 @@ fn jpegs_that_are_cut_off_are_never_a_photo() {
 
 #[test]
 fn a_jpeg_whose_data_is_damaged_is_no_photo_and_a_later_frame_takes_its_place() {
-    let good = camera_jpeg();
+    let good = a_camera_s_jpeg();
     // Cut in the middle of its data, and an end put on it: its markers are those of a whole picture.
     let mut damaged = good[..good.len() / 2].to_vec();
     damaged.extend([0xff, 0xd9]);
@@ -235,6 +236,38 @@ fn a_jpeg_whose_data_is_damaged_is_no_photo_and_a_later_frame_takes_its_place() 
         2,
         "the photo of before, and our folder"
     );
+}
+
+/// Its codes can be followed to the last block, but what they are to be multiplied by is missing.
+#[test]
+fn a_jpeg_that_is_whole_and_does_not_decode_is_no_photo_in_either_phase() {
+    let good = a_camera_s_jpeg();
+    let mut without_tables = good.clone();
+    let at = without_tables.windows(2).position(|pair| pair == [0xff, 0xdb]).unwrap();
+    let length = 2 + usize::from(u16::from_be_bytes([without_tables[at + 2], without_tables[at + 3]]));
+    without_tables.drain(at..at + length);
+    let shape = camera_jpeg::Shape::of(&without_tables, SIZE.0, SIZE.1).unwrap();
+    camera_jpeg::check(&without_tables, &shape).unwrap();
+    camera_jpeg::decode(&without_tables, &shape).unwrap_err();
+
+    let mut studio = Studio::without_session(usb(&[*b"MJPG"]));
+    studio.camera().show(Some(without_tables));
+    studio.open_session(options(3)).unwrap();
+    studio.shut();
+    let id = studio.session().capture().unwrap();
+    studio.let_through(1);
+    studio.camera().show(Some(good));
+    studio.open_gate();
+    let announced = studio.wait(|event| event.capture_id == id && name(event) == "photoAssetAvailable");
+    let EventKind::PhotoAssetAvailable { asset, .. } = announced.kind else { unreachable!() };
+    studio.wait(|event| matches!(event.kind, EventKind::RawSecured { frames: 3, .. }));
+    let (_, _, low) = pixels(&asset.path);
+    let done = studio.develop();
+    assert_eq!((done.developed, done.fallbacks), (1, 0), "{done:?}");
+    let (width, _, full) = pixels(&asset.path);
+    assert_eq!(width as u32, SIZE.0);
+    assert!(difference(&full, &low) < 2.0, "the full picture is of the frame that the proxy was made of");
+    studio.close().unwrap();
 }
 
 #[test]

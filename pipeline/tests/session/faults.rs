@@ -152,7 +152,6 @@ fn a_camera_that_gives_nothing_but_bad_frames_is_told_within_the_silence_and_its
     assert!(kind == "device" && message.contains("no frame"), "{kind}: {message}");
     assert!((Duration::from_millis(1400)..Duration::from_secs(8)).contains(&took), "{took:?}");
     // It is started again, but only another one is better.
-    studio.wait_for_next("cameraBack");
     studio.replug(Model::raw());
     studio.wait_for_next("cameraBack");
     let (photo, _) = studio.photo();

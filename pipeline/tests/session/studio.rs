@@ -1,12 +1,13 @@
 //! A session with a fake camera, whose frames a test may let through one by one.
 
 use std::path::Path;
-use std::sync::atomic::{AtomicU64, Ordering};
-use std::sync::mpsc::Receiver;
+use std::sync::atomic::{AtomicBool, AtomicU64, Ordering};
+use std::sync::mpsc::{self, Receiver, RecvTimeoutError};
 use std::sync::{Arc, Mutex};
 use std::time::{Duration, Instant};
 
 use latent_hal::fake::{FakeCamera, FakeKernel, Model};
+use latent_hal::kernel::Event as KernelEvent;
 use latent_hal::v4l2::V4l2Camera;
 use latent_hal::{Camera, CameraInfo, Dequeued, Mode, StreamConfig, StreamRequest};
 use latent_pipeline::Error;
@@ -23,10 +24,34 @@ pub(crate) const PATIENCE: Duration = Duration::from_secs(20);
 /// Calls to the camera that are let through; `u64::MAX` for all.
 type Gate = Arc<AtomicU64>;
 
+/// What a camera does instead of giving frames.
+#[derive(Clone, Copy, Debug, PartialEq)]
+pub(crate) enum Act {
+    /// It gives frames.
+    Streams,
+    /// It starts, and then fails.
+    Fails,
+    /// It starts, and then tells of another source.
+    Flaps,
+    /// It gives one frame more and then hangs.
+    GivesOneAndHangs,
+    /// It does not come back from the call until it does something else.
+    Hangs,
+    /// Its code panics.
+    Panics,
+}
+
 /// A camera whose frames wait at a gate.
 struct Gated {
     camera: V4l2Camera,
     gate: Gate,
+    act: Arc<Mutex<Act>>,
+}
+
+impl Gated {
+    fn act(&self) -> Act {
+        *self.act.lock().unwrap()
+    }
 }
 
 impl Camera for Gated {
@@ -47,6 +72,25 @@ impl Camera for Gated {
     }
 
     fn dequeue(&mut self, timeout: Duration) -> Result<Dequeued, latent_hal::Error> {
+        while self.act() == Act::Hangs {
+            std::thread::sleep(Duration::from_millis(1));
+        }
+        match self.act() {
+            Act::Streams | Act::Hangs => {}
+            Act::GivesOneAndHangs => {
+                let outcome = self.camera.dequeue(timeout);
+                if matches!(outcome, Ok(Dequeued::Frame(_))) {
+                    *self.act.lock().unwrap() = Act::Hangs;
+                }
+                return outcome;
+            }
+            Act::Fails => {
+                let camera = self.info().id.clone();
+                return Err(latent_hal::Error::Stalled { camera, waited: Duration::ZERO });
+            }
+            Act::Flaps => return Ok(Dequeued::Event(KernelEvent::SourceChanged { resolution: true })),
+            Act::Panics => panic!("the camera's code is wrong"),
+        }
         match self.gate.load(Ordering::SeqCst) {
             0 => {
                 std::thread::sleep(Duration::from_millis(1));
@@ -80,6 +124,7 @@ pub(crate) struct Studio {
     listeners: Arc<Listeners>,
     camera: Mutex<FakeCamera>,
     gate: Gate,
+    act: Arc<Mutex<Act>>,
     session: Option<Session>,
     sender: EventSender,
     events: Receiver<Event>,
@@ -118,6 +163,7 @@ impl Studio {
             listeners: Arc::new(Listeners::default()),
             camera: Mutex::new(camera),
             gate: Arc::new(AtomicU64::new(u64::MAX)),
+            act: Arc::new(Mutex::new(Act::Streams)),
             session: None,
             sender,
             events,
@@ -136,12 +182,15 @@ impl Studio {
 
     /// What opens the camera, and opens it again when it comes back.
     pub(crate) fn reopen(&self) -> Reopen {
-        let (kernel, gate) = (self.kernel.clone(), Arc::clone(&self.gate));
+        let (kernel, gate, act) = (self.kernel.clone(), Arc::clone(&self.gate), Arc::clone(&self.act));
         Box::new(move |timeout| {
             let begun = Instant::now();
             loop {
                 match V4l2Camera::open_on(&kernel, Path::new(PATH)) {
-                    Ok(camera) => return Ok(Box::new(Gated { camera, gate: Arc::clone(&gate) })),
+                    Ok(camera) => {
+                        let (gate, act) = (Arc::clone(&gate), Arc::clone(&act));
+                        return Ok(Box::new(Gated { camera, gate, act }));
+                    }
                     Err(error) if begun.elapsed() >= timeout => return Err(error),
                     Err(_) => std::thread::sleep(Duration::from_millis(2)),
                 }
@@ -151,6 +200,27 @@ impl Studio {
 
     pub(crate) fn session(&self) -> &Session {
         self.session.as_ref().unwrap()
+    }
+
+    /// The camera does this from its next call on.
+    pub(crate) fn acts(&self, act: Act) {
+        *self.act.lock().unwrap() = act;
+    }
+
+    /// Asks for a photo, and gives up after all patience: what the session answers.
+    pub(crate) fn ask(&self) -> Result<u64, Error> {
+        let cancel = Arc::new(AtomicBool::new(false));
+        let (done, over) = mpsc::channel::<()>();
+        let later = Arc::clone(&cancel);
+        let watch = std::thread::spawn(move || {
+            if over.recv_timeout(PATIENCE / 2) == Err(RecvTimeoutError::Timeout) {
+                later.store(true, Ordering::Relaxed);
+            }
+        });
+        let answer = self.session().capture_unless(&cancel);
+        drop(done);
+        watch.join().unwrap();
+        answer
     }
 
     pub(crate) fn camera(&self) -> FakeCamera {
@@ -240,6 +310,13 @@ impl Studio {
 
     pub(crate) fn close(&mut self) -> Result<(), Error> {
         let closed = self.session.take().unwrap().close();
+        self.seen.extend(self.events.try_iter());
+        closed
+    }
+
+    /// Closes the session, and lets the photo under way go.
+    pub(crate) fn close_at_once(&mut self) -> Result<(), Error> {
+        let closed = self.session.take().unwrap().close_unless(&AtomicBool::new(true));
         self.seen.extend(self.events.try_iter());
         closed
     }

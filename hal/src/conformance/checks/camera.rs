@@ -4,11 +4,13 @@ use std::collections::HashSet;
 use std::time::Duration;
 
 use super::page;
-use crate::camera::{Mode, StreamRequest};
-use crate::conformance::bench::Bench;
+use crate::camera::{Camera, Mode, StreamRequest};
+use crate::conformance::bench::{Bench, fourccs};
 use crate::conformance::{Check, Checked, Stop, require};
 use crate::error::ErrorKind;
+use crate::format::PixelFormat;
 use crate::open::CameraName;
+use crate::v4l2::formats;
 
 pub(super) const CHECKS: &[Check] = &[
     Check::new("camera.open.works", "the camera opens", page::TRAIT, opens).after(&[
@@ -30,8 +32,13 @@ pub(super) const CHECKS: &[Check] = &[
         id_has_kind,
     )
     .after(&["camera.open.works"]),
-    Check::new("camera.info.reopens", "the camera is found again by its id", page::TRAIT, id_reopens)
-        .after(&["camera.info.id"]),
+    Check::new(
+        "camera.info.reopens",
+        "by its id the same camera is found again, with the same driver, model and modes",
+        page::TRAIT,
+        id_reopens,
+    )
+    .after(&["camera.info.id"]),
     Check::new(
         "camera.sensor.levels",
         "a sensor whose levels are known has its black below its white",
@@ -112,7 +119,7 @@ pub(super) const CHECKS: &[Check] = &[
         page::TRAIT,
         configure_rate,
     )
-    .after(&["camera.configure.exact"]),
+    .after(&["camera.configure.exact", "formats.rate.read-back"]),
 ];
 
 fn opens(bench: &mut Bench<'_>) -> Checked {
@@ -145,8 +152,14 @@ fn id_reopens(bench: &mut Bench<'_>) -> Checked {
     if bench.subject.node.is_some() && !bench.subject.real {
         return Err(Stop::Skip("the device is not one of this machine".to_owned()));
     }
-    let again = crate::open(&name)?.info().id.clone();
-    require(again == id, || format!("{id} opens {again}"))
+    // What it is, and not its name alone: another device may have the same.
+    let told = |camera: &dyn Camera| -> Result<_, Stop> {
+        let info = camera.info();
+        Ok((info.id.clone(), info.driver.clone(), info.model.clone(), camera.modes()?))
+    };
+    let first = told(&*bench.camera()?)?;
+    let again = told(&*crate::open(&name)?)?;
+    require(first == again, || format!("{first:?} is opened again as {again:?}"))
 }
 
 fn sensor_levels(bench: &mut Bench<'_>) -> Checked {
@@ -185,7 +198,11 @@ fn modes_sorted(bench: &mut Bench<'_>) -> Checked {
         let area = u64::from(mode.width) * u64::from(mode.height);
         (mode.format.raw().is_none(), u64::MAX - area)
     };
-    for pair in bench.modes()?.windows(2) {
+    let modes = bench.modes()?;
+    if modes.len() < 2 {
+        return Err(Stop::NotSupported("the camera has one mode".to_owned()));
+    }
+    for pair in modes.windows(2) {
         let same_size = (pair[0].width, pair[0].height) == (pair[1].width, pair[1].height);
         let same_kind = rank(&pair[0]) == rank(&pair[1]) && same_size;
         let deeper_first = !same_kind || pair[0].format.bits() >= pair[1].format.bits();
@@ -221,7 +238,12 @@ fn configure_exact(bench: &mut Bench<'_>) -> Checked {
 
 fn configure_layout(bench: &mut Bench<'_>) -> Checked {
     let mut camera = bench.camera()?;
-    for mode in each_format(&camera.modes()?) {
+    let mut with_rows = camera.modes()?;
+    with_rows.retain(|mode| mode.format != PixelFormat::Jpeg);
+    if with_rows.is_empty() {
+        return Err(Stop::NotSupported("no format has rows".to_owned()));
+    }
+    for mode in each_format(&with_rows) {
         let config = camera.configure(&StreamRequest { mode, held: 0 })?;
         let row = mode.format.row_bytes(mode.width);
         let end = config.planes().iter().map(|plane| plane.end()).max().unwrap_or(1);
@@ -264,19 +286,40 @@ fn configure_unknown(bench: &mut Bench<'_>) -> Checked {
 }
 
 fn configure_rate(bench: &mut Bench<'_>) -> Checked {
-    let mut camera = bench.camera()?;
-    let mode = bench.small_mode(&*camera)?;
+    let mode = bench.small_mode(&*bench.camera()?)?;
     let Some(fastest) = mode.frame_interval else {
         return Err(Stop::NotSupported("the camera tells no rates".to_owned()));
     };
     let slower = Mode { frame_interval: Some(fastest * 4), ..mode };
+    let nearest = nearest_listed(bench, &slower)?;
+    let mut camera = bench.camera()?;
     let config = camera.configure(&StreamRequest { mode: slower, held: 0 })?;
     let Some(got) = config.frame_interval else {
         return Err(Stop::NotSupported("it tells no rate".to_owned()));
     };
     require(got >= fastest.saturating_sub(Duration::from_millis(1)), || {
         format!("{:?} was asked for, {got:?} came, though {fastest:?} is the shortest", fastest * 4)
+    })?;
+    let is_near = |nearest: Duration| got.abs_diff(nearest) <= nearest / 100;
+    require(nearest.is_none_or(is_near), || {
+        format!("{:?} was asked for, {got:?} came, though {nearest:?} is listed", fastest * 4)
     })
+}
+
+/// The time from frame to frame that the node lists for a mode and that is nearest to what the mode asks for; `None`
+/// for cameras without a node, and for nodes that list none.
+fn nearest_listed(bench: &Bench<'_>, mode: &Mode) -> Result<Option<Duration>, Stop> {
+    if bench.subject.node.is_none() {
+        return Ok(None);
+    }
+    let node = bench.node()?;
+    let offered = fourccs(&*node)?;
+    let fourcc = formats::to_fourccs(mode.format).find(|fourcc| offered.contains(fourcc));
+    let (Some(fourcc), Some(wanted)) = (fourcc, mode.frame_interval) else { return Ok(None) };
+    let listed = crate::v4l2::interval_near(&*node, fourcc, (mode.width, mode.height), wanted);
+    Ok(listed
+        .filter(|time| time.denominator > 0)
+        .map(|time| Duration::from_secs(u64::from(time.numerator)) / time.denominator))
 }
 
 /// The smallest mode of every format.

@@ -7,7 +7,7 @@ use crate::camera::{Mode, StreamRequest};
 use crate::conformance::bench::{Bench, length_of};
 use crate::conformance::{Check, Checked, Stop, require, works};
 use crate::format::CfaPattern::{Bggr, Gbrg, Grbg, Rggb};
-use crate::format::{Packing, PixelFormat, RawFormat, YuvFormat};
+use crate::format::{Packing, PixelFormat, RawFormat, RgbFormat, YuvFormat};
 use crate::kernel::Memory;
 use crate::memory::Buffer;
 
@@ -48,6 +48,18 @@ macro_rules! yuv {
             concat!("a frame of the format ", $id, " is the picture that the device was told to show"),
             page::YUV,
             |bench| picture(bench, PixelFormat::Yuv(YuvFormat::$format)),
+        )
+        .after(PICTURES)
+    };
+}
+
+macro_rules! rgb {
+    ($id:literal, $format:ident) => {
+        Check::new(
+            concat!("content.rgb.", $id),
+            concat!("a frame of the format ", $id, " is the picture that the device was told to show"),
+            page::RGB,
+            |bench| picture(bench, PixelFormat::Rgb(RgbFormat::$format)),
         )
         .after(PICTURES)
     };
@@ -129,6 +141,12 @@ pub(super) const CHECKS: &[Check] = &[
     yuv!("yvu422", Yvu422),
     yuv!("yuv444", Yuv444),
     yuv!("yvu444", Yvu444),
+    rgb!("rgb24", Rgb24),
+    rgb!("bgr24", Bgr24),
+    rgb!("rgbx32", Rgbx32),
+    rgb!("bgrx32", Bgrx32),
+    rgb!("xrgb32", Xrgb32),
+    rgb!("xbgr32", Xbgr32),
     Check::new(
         "content.jpeg.whole",
         "a JPEG frame is a whole picture of the mode's size",
@@ -136,6 +154,18 @@ pub(super) const CHECKS: &[Check] = &[
         jpeg_whole,
     )
     .after(&["contract.stream.frames", "contract.bytes.fit", "content.frame.not-flat"]),
+    Check::new(
+        "content.jpeg.picture",
+        "a JPEG frame is the picture that the device was told to show",
+        page::JPEG,
+        |bench| picture(bench, PixelFormat::Jpeg),
+    )
+    .after(&[
+        "content.jpeg.whole",
+        "contract.modes.stream",
+        "contract.sequence.first",
+        "contract.sequence.rises",
+    ]),
 ];
 
 fn not_flat(bench: &mut Bench<'_>) -> Checked {
@@ -193,10 +223,13 @@ fn still(bench: &mut Bench<'_>) -> Checked {
 
 /// The smallest mode of a format as a picture that is compared with what the device must show.
 fn picture(bench: &mut Bench<'_>, format: PixelFormat) -> Checked {
+    if !bench.modes()?.iter().any(|mode| mode.format == format) {
+        return Err(Stop::NotSupported("the camera does not list it".to_owned()));
+    }
     let (scene, _shown) = bench.scene()?;
     let mut camera = bench.camera()?;
     let Some(mode) = camera.modes()?.into_iter().rfind(|mode| mode.format == format) else {
-        return Err(Stop::NotSupported("the camera does not list it".to_owned()));
+        return Err(Stop::fail("the camera lists it no longer"));
     };
     let config = camera.configure(&StreamRequest { mode, held: 1 })?;
     camera.start()?;
@@ -205,7 +238,8 @@ fn picture(bench: &mut Bench<'_>, format: PixelFormat) -> Checked {
         bench.frame(&mut *camera)?;
     }
     let frame = bench.frame(&mut *camera)?;
-    let Some(oracle) = scene.frame(&config, frame.sequence()) else {
+    let oracle = scene.frame(&config, frame.sequence()).filter(|oracle| !oracle.is_empty());
+    let Some(oracle) = oracle else {
         return Err(Stop::Skip("what the device must show is not known in this format".to_owned()));
     };
     let bytes = frame.read()?;

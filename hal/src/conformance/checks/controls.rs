@@ -6,11 +6,14 @@ use nix::errno::Errno;
 use v4l2r::bindings as raw;
 
 use super::page;
-use crate::conformance::bench::{Bench, Streaming};
+use crate::camera::{StreamConfig, StreamRequest};
+use crate::conformance::bench::{Bench, Streaming, steady};
+use crate::conformance::oracle;
 use crate::conformance::state::{listed, writable};
 use crate::conformance::{Check, Checked, Stop, refused, require, works};
 use crate::control::Unit;
 use crate::error::ErrorKind;
+use crate::format::PixelFormat;
 use crate::frame::Frame;
 use crate::kernel::{Control, ControlKind, Rectangle, Video};
 
@@ -222,10 +225,14 @@ fn named(bench: &mut Bench<'_>) -> Checked {
     Ok(())
 }
 
-/// The controls of a device that hold a value.
+/// The controls of a device that hold a value; not supported where none does.
 fn valued(node: &dyn Video) -> Result<Vec<Control>, Stop> {
-    let all = some_controls(node)?.into_iter();
-    Ok(all.filter(|c| !matches!(c.kind, ControlKind::Button | ControlKind::Compound)).collect())
+    let mut all = some_controls(node)?;
+    all.retain(|control| !matches!(control.kind, ControlKind::Button | ControlKind::Compound));
+    if all.is_empty() {
+        return Err(Stop::NotSupported("no control holds a value".to_owned()));
+    }
+    Ok(all)
 }
 
 fn range_ordered(bench: &mut Bench<'_>) -> Checked {
@@ -244,7 +251,7 @@ fn range_ordered(bench: &mut Bench<'_>) -> Checked {
 }
 
 fn default_on_step(bench: &mut Bench<'_>) -> Checked {
-    for control in valued(&*bench.node()?)?.iter().filter(|control| control.kind == ControlKind::Integer) {
+    for control in of_kind(&*bench.node()?, &[ControlKind::Integer])? {
         let step = i128::from(control.step.max(1));
         let above = i128::from(control.default) - i128::from(control.min);
         require(control.step > 0 && above % step == 0, || {
@@ -306,7 +313,12 @@ fn set(node: &dyn Video, id: u32, value: i64) -> Result<i64, Errno> {
 
 fn get_in_range(bench: &mut Bench<'_>) -> Checked {
     let node = bench.node()?;
-    for control in writable(&*node).iter().filter(|control| control.kind != ControlKind::Bitmask) {
+    let mut found = some_writable(&*node)?;
+    found.retain(|control| control.kind != ControlKind::Bitmask);
+    if found.is_empty() {
+        return Err(Stop::NotSupported("no control that can be written has a range".to_owned()));
+    }
+    for control in found {
         let value = works(&format!("VIDIOC_G_EXT_CTRLS of {}", control.name), get(&*node, control.id))?;
         require((control.min..=control.max).contains(&value), || {
             format!("{} is {value}, and goes from {} to {}", control.name, control.min, control.max)
@@ -339,6 +351,9 @@ fn get_together(bench: &mut Bench<'_>) -> Checked {
     let class = found[0].id & 0xffff_0000;
     let ids: Vec<u32> =
         found.iter().map(|control| control.id).filter(|id| id & 0xffff_0000 == class).collect();
+    if ids.len() < 2 {
+        return Err(Stop::NotSupported("the device has one control of its first class".to_owned()));
+    }
     let mut together: Vec<(u32, i64)> = ids.iter().map(|id| (*id, i64::MIN)).collect();
     node.controls(&mut together)
         .map_err(|refusal| Stop::fail(format!("VIDIOC_G_EXT_CTRLS is refused: {refusal:?}")))?;
@@ -370,13 +385,18 @@ fn set_default(bench: &mut Bench<'_>) -> Checked {
 
 fn set_reads_back(bench: &mut Bench<'_>) -> Checked {
     let node = bench.node()?;
+    let mut taken = 0;
     for control in harmless(&*node)?.iter().filter(|control| control.kind == ControlKind::Integer) {
         for value in [control.max, control.min, control.default] {
             // A control that another one now rules out keeps its value.
             let Ok(made) = set(&*node, control.id, value) else { continue };
+            taken += 1;
             let read = works("VIDIOC_G_EXT_CTRLS", get(&*node, control.id))?;
             require(read == made, || format!("{} was set to {made} and is {read}", control.name))?;
         }
+    }
+    if taken == 0 {
+        return Err(Stop::NotSupported("no control takes a number now".to_owned()));
     }
     Ok(())
 }
@@ -388,7 +408,11 @@ fn set_out_of_range(bench: &mut Bench<'_>) -> Checked {
             && control.max < i64::from(i32::MAX)
             && control.min > i64::from(i32::MIN)
     };
-    for control in harmless(&*node)?.iter().filter(fits) {
+    let found = harmless(&*node)?;
+    if !found.iter().any(|control| fits(&control)) {
+        return Err(Stop::NotSupported("no control has numbers beyond its range".to_owned()));
+    }
+    for control in found.iter().filter(fits) {
         for value in [control.max + 1, control.min - 1] {
             match set(&*node, control.id, value) {
                 Err(Errno::ERANGE) => {}
@@ -461,9 +485,14 @@ fn set_streaming(bench: &mut Bench<'_>) -> Checked {
     Ok(())
 }
 
-/// The mean of a frame's bytes, in thousandths.
-fn mean(frame: &Frame) -> Result<u64, Stop> {
+/// The mean of a frame's bytes, in thousandths; those of a JPEG's pixels, where it is one.
+fn mean(frame: &Frame, config: &StreamConfig) -> Result<u64, Stop> {
     let bytes = frame.read()?;
+    let mut decoded = Vec::new();
+    if config.format == PixelFormat::Jpeg {
+        decoded = oracle::decoded(&bytes, config).map_err(Stop::fail)?;
+    }
+    let bytes = if decoded.is_empty() { &*bytes } else { &decoded };
     Ok(bytes.iter().map(|byte| u64::from(*byte)).sum::<u64>() * 1000 / bytes.len().max(1) as u64)
 }
 
@@ -471,7 +500,15 @@ fn mean(frame: &Frame) -> Result<u64, Stop> {
 fn dark(bench: &Bench<'_>) -> Result<(Streaming, Control, Box<dyn std::any::Any>), Stop> {
     let control = brightness(&*bench.node()?)?;
     let (_, shown) = bench.scene()?;
-    let mut streaming = bench.streaming(1)?;
+    let mut camera = bench.camera()?;
+    let small = bench.small_mode(&*camera)?;
+    let modes = camera.modes()?;
+    // A JPEG must be decoded first.
+    let with_rows = modes.iter().rfind(|mode| mode.format != PixelFormat::Jpeg);
+    let mode = steady(*with_rows.filter(|_| small.format == PixelFormat::Jpeg).unwrap_or(&small));
+    let config = camera.configure(&StreamRequest { mode, held: 1 })?;
+    camera.start()?;
+    let mut streaming = Streaming { camera, config };
     streaming.camera.set_controls(&[(control.id, control.min)])?;
     for _ in 0..8 {
         bench.frame(&mut *streaming.camera)?;
@@ -481,12 +518,12 @@ fn dark(bench: &Bench<'_>) -> Result<(Streaming, Control, Box<dyn std::any::Any>
 
 fn brighter(bench: &mut Bench<'_>) -> Checked {
     let (mut streaming, control, _shown) = dark(bench)?;
-    let before = mean(&bench.frame(&mut *streaming.camera)?)?;
+    let before = mean(&bench.frame(&mut *streaming.camera)?, &streaming.config)?;
     streaming.camera.set_controls(&[(control.id, control.max)])?;
     for _ in 0..8 {
         bench.frame(&mut *streaming.camera)?;
     }
-    let after = mean(&bench.frame(&mut *streaming.camera)?)?;
+    let after = mean(&bench.frame(&mut *streaming.camera)?, &streaming.config)?;
     streaming.camera.set_controls(&[(control.id, control.default)])?;
     require(after > before, || {
         format!("{}: the mean goes from {before} to {after} thousandths", control.name)
@@ -498,13 +535,13 @@ fn delay(bench: &mut Bench<'_>) -> Checked {
     const ON_THE_WAY: u32 = 2;
     let (mut streaming, control, _shown) = dark(bench)?;
     let told = streaming.camera.controls()?.iter().find(|c| c.id == control.id).map_or(0, |c| c.delay_frames);
-    let before = mean(&bench.frame(&mut *streaming.camera)?)?;
+    let before = mean(&bench.frame(&mut *streaming.camera)?, &streaming.config)?;
     streaming.camera.set_controls(&[(control.id, control.max)])?;
     // Buffers that were filled before wait to be fetched.
     let most = told + ON_THE_WAY + streaming.config.slots;
     let mut shown_after = None;
     for count in 0..=most {
-        if mean(&bench.frame(&mut *streaming.camera)?)? > before {
+        if mean(&bench.frame(&mut *streaming.camera)?, &streaming.config)? > before {
             shown_after = Some(count);
             break;
         }
@@ -547,9 +584,10 @@ fn camera_range(bench: &mut Bench<'_>) -> Checked {
     let result = camera.set_controls(&[(control.id, control.max + 1)]);
     camera.set_controls(&[(control.id, control.default)])?;
     match result {
-        Ok(made) => require(made.iter().all(|value| (control.min..=control.max).contains(value)), || {
-            format!("{} took {made:?}", control.name)
-        }),
+        Ok(made) => {
+            let within = |value: &i64| (control.min..=control.max).contains(value);
+            require(made.len() == 1 && made.iter().all(within), || format!("{} took {made:?}", control.name))
+        }
         Err(error) => {
             require(error.kind() == ErrorKind::Unsupported, || format!("it is refused with: {error}"))
         }

@@ -10,7 +10,7 @@ use crate::conformance::bench::{Bench, fourccs, wanted};
 use crate::conformance::{Check, Checked, Stop, refused, require, works};
 use crate::format::PixelFormat;
 use crate::kernel::{Format, Fraction, IntervalEntry, SizeEntry, Video};
-use crate::v4l2::formats::{from_fourcc, name};
+use crate::v4l2::formats::{from_fourcc, is_separate, name};
 
 pub(super) const CHECKS: &[Check] = &[
     Check::new("formats.list.some", "the node lists pixel formats", page::ENUM_FMT, list_some),
@@ -348,8 +348,10 @@ fn laid_out(node: &dyn Video, mut check: impl FnMut(PixelFormat, &Format) -> Che
 }
 
 fn rows_fit(bench: &mut Bench<'_>) -> Checked {
+    let mut seen = 0;
     laid_out(&*bench.node()?, |format, set| {
         let needed = format.row_bytes(set.width);
+        seen += usize::from(needed > 0);
         let stride = set.planes.first().map_or(0, |plane| plane.stride as usize);
         require(stride >= needed, || {
             format!(
@@ -358,17 +360,31 @@ fn rows_fit(bench: &mut Bench<'_>) -> Checked {
                 set.width
             )
         })
-    })
+    })?;
+    if seen == 0 {
+        return Err(Stop::NotSupported("no format has rows".to_owned()));
+    }
+    Ok(())
 }
 
 fn frames_fit(bench: &mut Bench<'_>) -> Checked {
     laid_out(&*bench.node()?, |format, set| {
-        let Some(plane) = set.planes.first().filter(|_| set.planes.len() == 1) else { return Ok(()) };
-        let planes = format.planes(set.width, set.height, plane.stride as usize);
-        let needed = planes.iter().map(|plane| plane.end()).max().unwrap_or(1);
-        require(plane.size as usize >= needed, || {
-            format!("{} has {} bytes a frame and needs {needed}", name(set.fourcc), plane.size)
-        })
+        let stride = |memory: usize| set.planes.get(memory).map_or(0, |plane| plane.stride as usize);
+        let planes = if is_separate(set.fourcc) {
+            format.separate_planes(set.width, set.height, [0, 1, 2].map(stride))
+        } else {
+            format.planes(set.width, set.height, stride(0))
+        };
+        let memories = planes.iter().map(|plane| plane.memory + 1).max().unwrap_or(1);
+        for memory in 0..memories {
+            let own = planes.iter().filter(|plane| plane.memory == memory);
+            let needed = own.map(|plane| plane.end()).max().unwrap_or(1);
+            let size = set.planes.get(memory).map_or(0, |plane| plane.size as usize);
+            require(size >= needed, || {
+                format!("{} has {size} bytes in memory {memory} and needs {needed}", name(set.fourcc))
+            })?;
+        }
+        Ok(())
     })
 }
 
@@ -425,6 +441,10 @@ fn rate_read_back(bench: &mut Bench<'_>) -> Checked {
             Ok(IntervalEntry::Range { min, max }) => listed.extend([min, max]),
             Err(_) => break,
         }
+    }
+    if listed.is_empty() {
+        let reason = format!("VIDIOC_ENUM_FRAMEINTERVALS lists none for {}", name(format.fourcc));
+        return Err(Stop::NotSupported(reason));
     }
     for interval in listed {
         match node.set_interval(Some(interval)) {

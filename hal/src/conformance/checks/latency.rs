@@ -130,27 +130,48 @@ fn intervals(bench: &Bench<'_>) -> Result<(Vec<Duration>, u64, Option<Duration>)
     Ok((times, lost, config.frame_interval))
 }
 
+/// Other work on the machine may disturb a measurement; a device that is at fault fails each.
+fn undisturbed(mut measure: impl FnMut() -> Checked) -> Checked {
+    const MORE: u32 = 2;
+    let mut found = measure();
+    for _ in 0..MORE {
+        if !matches!(found, Err(Stop::Fail { .. })) {
+            break;
+        }
+        found = measure();
+    }
+    found
+}
+
 fn interval(bench: &mut Bench<'_>) -> Checked {
-    let (times, _, told) = intervals(bench)?;
-    let measured = Measurement { name: "frame to frame", times: times.clone() };
-    let median = measured.percentile(50).unwrap_or_default();
-    bench.measured("frame to frame", times);
-    let Some(told) = told else { return Err(Stop::NotSupported("the camera tells no rate".to_owned())) };
-    require(median.abs_diff(told) <= told / 4, || format!("the median is {median:?}, {told:?} is told"))
+    undisturbed(|| {
+        let (times, _, told) = intervals(bench)?;
+        let measured = Measurement { name: "frame to frame", times: times.clone() };
+        let median = measured.percentile(50).unwrap_or_default();
+        bench.measured("frame to frame", times);
+        let Some(told) = told else {
+            return Err(Stop::NotSupported("the camera tells no rate".to_owned()));
+        };
+        require(median.abs_diff(told) <= told / 4, || format!("the median is {median:?}, {told:?} is told"))
+    })
 }
 
 fn jitter(bench: &mut Bench<'_>) -> Checked {
-    let (times, _, _) = intervals(bench)?;
-    let measured = Measurement { name: "frame to frame", times: times.clone() };
-    let median = measured.percentile(50).unwrap_or_default();
-    bench.measured("frame to frame", times.clone());
-    below(&times, 95, median * 2)
+    undisturbed(|| {
+        let (times, _, _) = intervals(bench)?;
+        let measured = Measurement { name: "frame to frame", times: times.clone() };
+        let median = measured.percentile(50).unwrap_or_default();
+        bench.measured("frame to frame", times.clone());
+        below(&times, 95, median * 2)
+    })
 }
 
 fn lost(bench: &mut Bench<'_>) -> Checked {
-    let (times, lost, _) = intervals(bench)?;
-    let all = times.len() as u64 + lost;
-    require(lost * 10 <= all, || format!("{lost} of {all} frames are lost"))
+    undisturbed(|| {
+        let (times, lost, _) = intervals(bench)?;
+        let all = times.len() as u64 + lost;
+        require(lost * 10 <= all, || format!("{lost} of {all} frames are lost"))
+    })
 }
 
 fn stop(bench: &mut Bench<'_>) -> Checked {

@@ -93,20 +93,30 @@ fn thermal_zones(bench: &mut Bench<'_>) -> Checked {
 }
 
 fn thermal_temperatures(bench: &mut Bench<'_>) -> Checked {
-    for zone in zones(bench)?.iter().filter(|zone| zone.mode != Ok(Mode::Disabled)) {
+    let mut zones = zones(bench)?;
+    zones.retain(|zone| zone.mode != Ok(Mode::Disabled));
+    if zones.is_empty() {
+        return Err(Stop::NotSupported("every thermal zone is disabled".to_owned()));
+    }
+    for zone in zones {
         told(zone.temperature())?;
     }
     Ok(())
 }
 
 fn thermal_trips(bench: &mut Bench<'_>) -> Checked {
+    let mut seen = 0;
     for zone in zones(bench)? {
         let trips = zone.trips.into_iter().map(told).collect::<Result<Vec<_>, _>>()?;
+        seen += trips.len();
         let of =
             |kind: TripKind| trips.iter().filter(move |trip| trip.kind == kind).map(|trip| trip.temperature);
         let (passive, critical) = (of(TripKind::Passive).max(), of(TripKind::Critical).min());
         let ordered = passive.zip(critical).is_none_or(|(passive, critical)| passive < critical);
         require(ordered, || format!("{}: passive at {passive:?}, critical at {critical:?}", zone.name))?;
+    }
+    if seen == 0 {
+        return Err(Stop::NotSupported("no thermal zone has trip points".to_owned()));
     }
     Ok(())
 }

@@ -9,13 +9,15 @@ use crate::kernel::Topology;
 
 pub(super) const CHECKS: &[Check] = &[
     Check::new("media.graph.some", "the graph has parts", page::TOPOLOGY, some),
-    Check::new("media.entities.once", "each part has a number of its own", page::TOPOLOGY, entities_once),
+    Check::new("media.entities.once", "each part has a number of its own", page::TOPOLOGY, entities_once)
+        .after(&["media.graph.some"]),
     Check::new(
         "media.entities.named",
         "each part has a name, and no other part has it",
         page::TOPOLOGY,
         named,
-    ),
+    )
+    .after(&["media.graph.some"]),
     Check::new("media.pads.of-entities", "each pad belongs to a part of the graph", page::TOPOLOGY, pads),
     Check::new(
         "media.pads.directed",
@@ -81,14 +83,22 @@ fn has(graph: &Topology, entity: u32) -> bool {
     graph.entities.iter().any(|known| known.id == entity)
 }
 
+/// Not supported where the graph has none of what a check is about.
+fn some_of<T>(found: &[T], what: &str) -> Checked {
+    let none = || Stop::NotSupported(format!("the graph has no {what}"));
+    if found.is_empty() { Err(none()) } else { Ok(()) }
+}
+
 fn pads(bench: &mut Bench<'_>) -> Checked {
     let graph = bench.topology()?;
+    some_of(&graph.pads, "pads")?;
     let stray = graph.pads.iter().find(|pad| !has(&graph, pad.entity));
     require(stray.is_none(), || format!("{stray:?} belongs to no part"))
 }
 
 fn pads_directed(bench: &mut Bench<'_>) -> Checked {
     let graph = bench.topology()?;
+    some_of(&graph.pads, "pads")?;
     let both = |flags: u32| (flags & SOURCE != 0) == (flags & SINK != 0);
     let wrong = graph.pads.iter().find(|pad| both(pad.flags));
     require(wrong.is_none(), || format!("{wrong:?} is neither or both"))
@@ -102,6 +112,7 @@ fn pad(graph: &Topology, (entity, index): (u32, u32)) -> Option<u32> {
 
 fn links(bench: &mut Bench<'_>) -> Checked {
     let graph = bench.topology()?;
+    some_of(&graph.links, "links")?;
     let stray = graph.links.iter().find(|link| {
         pad(&graph, link.source).is_none() || pad(&graph, link.sink).is_none() || link.source == link.sink
     });
@@ -110,6 +121,7 @@ fn links(bench: &mut Bench<'_>) -> Checked {
 
 fn links_directed(bench: &mut Bench<'_>) -> Checked {
     let graph = bench.topology()?;
+    some_of(&graph.links, "links")?;
     let is = |end: (u32, u32), wanted: u32| pad(&graph, end).is_some_and(|flags| flags & wanted != 0);
     let wrong = graph.links.iter().find(|link| !is(link.source, SOURCE) || !is(link.sink, SINK));
     require(wrong.is_none(), || format!("{wrong:?} leads the wrong way"))
@@ -117,12 +129,15 @@ fn links_directed(bench: &mut Bench<'_>) -> Checked {
 
 fn immutable_on(bench: &mut Bench<'_>) -> Checked {
     let graph = bench.topology()?;
-    let off = graph.links.iter().find(|link| link.flags & IMMUTABLE != 0 && link.flags & ENABLED == 0);
+    let fixed: Vec<_> = graph.links.iter().filter(|link| link.flags & IMMUTABLE != 0).collect();
+    some_of(&fixed, "link that cannot be switched")?;
+    let off = fixed.iter().find(|link| link.flags & ENABLED == 0);
     require(off.is_none(), || format!("{off:?} is off and cannot be switched on"))
 }
 
 fn interfaces(bench: &mut Bench<'_>) -> Checked {
     let graph = bench.topology()?;
+    some_of(&graph.interfaces, "device files")?;
     let stray = graph.interfaces.iter().find(|interface| !has(&graph, interface.entity));
     require(stray.is_none(), || format!("{stray:?} stands for no part"))
 }

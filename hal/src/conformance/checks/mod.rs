@@ -53,6 +53,7 @@ mod page {
         "https://docs.kernel.org/userspace-api/media/v4l/vidioc-subscribe-event.html";
     pub(super) const DQEVENT: &str = "https://docs.kernel.org/userspace-api/media/v4l/vidioc-dqevent.html";
     pub(super) const BAYER: &str = "https://docs.kernel.org/userspace-api/media/v4l/pixfmt-bayer.html";
+    pub(super) const RGB: &str = "https://docs.kernel.org/userspace-api/media/v4l/pixfmt-rgb.html";
     pub(super) const YUV: &str = "https://docs.kernel.org/userspace-api/media/v4l/yuv-formats.html";
     pub(super) const JPEG: &str = "https://docs.kernel.org/userspace-api/media/v4l/pixfmt-compressed.html";
     pub(super) const VIVID: &str = "https://docs.kernel.org/admin-guide/media/vivid.html";

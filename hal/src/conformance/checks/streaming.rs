@@ -289,6 +289,9 @@ fn frames_whole(bench: &mut Bench<'_>) -> Checked {
     // Where each colour plane has a memory of its own, the first memory is the first plane.
     let first = if format.planes.len() > 1 { 1 } else { usize::MAX };
     let planes = known.planes(format.width, format.height, stride);
+    if planes.is_empty() {
+        return Err(Stop::NotSupported("the smallest format is compressed".to_owned()));
+    }
     let needed = planes.iter().take(first).map(|plane| plane.end()).max().unwrap_or(1);
     for filled in bench.filled_in_turn(&*node, FEW)? {
         let bytes = (filled.planes[0].bytes_used as usize).saturating_sub(filled.planes[0].offset as usize);

@@ -2,7 +2,7 @@
 
 pub(super) mod counterfeit;
 mod leaks;
-mod pictures;
+pub(super) mod pictures;
 mod settings;
 
 use std::sync::atomic::{AtomicU32, Ordering};
@@ -134,6 +134,12 @@ fn cameras() -> Vec<Mutant> {
         configured("camera.configure.rate", |config, _, asked| {
             if asked == Some(Duration::from_nanos(16_666_666) * 4) {
                 config.frame_interval = Some(Duration::from_millis(1));
+            }
+        }),
+        // It stays as fast as it can be.
+        configured("camera.configure.rate", |config, _, asked| {
+            if asked == Some(Duration::from_nanos(16_666_666) * 4) {
+                config.frame_interval = Some(Duration::from_nanos(16_666_666));
             }
         }),
         on("contract.configure.again", |calls, _, _| {
