@@ -68,12 +68,15 @@ impl<'a> Bench<'a> {
         Ok(modes)
     }
 
-    /// The smallest mode, raw where there are raw ones; at the highest rate.
+    /// The smallest mode, raw where there are raw ones, else of the format that comes first; at the highest rate.
     #[track_caller]
     pub(super) fn small_mode(&self, camera: &dyn Camera) -> Result<Mode, Stop> {
         let modes = camera.modes()?;
         let raw = modes.iter().rfind(|mode| mode.format.raw().is_some());
-        raw.or(modes.last()).copied().ok_or_else(|| Stop::fail("the camera has no mode"))
+        // Of developed formats that which the camera names first: the usual one.
+        let size = |mode: &&Mode| u64::from(mode.width) * u64::from(mode.height);
+        let developed = || modes.iter().min_by_key(size);
+        raw.or_else(developed).copied().ok_or_else(|| Stop::fail("the camera has no mode"))
     }
 
     /// The camera, configured for the smallest mode.
