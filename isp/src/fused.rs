@@ -2,8 +2,11 @@
 //!
 //! A row is unpacked, taken through black level, white balance and a square-root-like curve by one table, freed of
 //! defects, demosaiced by a tier, brought back to linear light, through the colour matrix and the tone curve to
-//! 8 bits, and lightly sharpened. Each stage keeps the few rows that the next one looks at, in the nearest cache; the
-//! raw frame's rows are read once a strip, top to bottom, so its memory may be uncached.
+//! 8 bits, lightly sharpened, and written in one of the forms of [`Target`]. Each stage keeps the few rows that the next
+//! one looks at, in the nearest cache; the raw frame's rows are read once a strip, top to bottom, so its memory may be
+//! uncached.
+//!
+//! [`Plan::frame_with`] takes a whole frame in one strip and makes of its raw rows and developed rows what else is wanted.
 //!
 //! The look is [`crate::develop`]'s. Samples have 1020 steps where that path has 65535, which 8 bits do not show.
 

@@ -188,7 +188,8 @@ fn strips_that_follow_each_other_or_jump_are_those_of_the_whole() {
         let (geometry, bytes) = frame(width, height);
         let view = RawView::new(geometry, &bytes).unwrap();
         let row = 3 * width as usize;
-        let cuts = [0..7, 7..8, 8..40, 40..height, 20..33, 33..35, 10..11, 11..30, 29..31];
+        let cuts =
+            [0..11, 13..14, 10..11, 0..7, 7..8, 8..40, 40..height, 20..33, 33..35, 10..11, 11..30, 29..31];
         let part = |rows: &std::ops::Range<u32>| row * rows.start as usize..row * rows.end as usize;
         for tier in Tier::ALL {
             let plan = tier::Plan::new(geometry, tier, Simd::detect()).unwrap();
@@ -206,9 +207,11 @@ fn strips_that_follow_each_other_or_jump_are_those_of_the_whole() {
                 let mut out = vec![0; part(rows).len()];
                 linear_strips.strip(rows.clone(), &mut out).unwrap();
                 assert!(out == light[part(rows)], "{tier:?} {rows:?} of {width}x{height}, linear");
-                // A strip that is refused leads nowhere.
-                let refused = strips.strip(0..rows.start, &mut [0; 1]);
-                assert!(matches!(refused, Err(Error::Length { .. })), "{refused:?}");
+                // A strip that is refused leads nowhere: the one that would follow begins anew.
+                if *rows == (8..40) {
+                    let refused = strips.strip(8..40, &mut [0; 1]);
+                    assert!(matches!(refused, Err(Error::Length { .. })), "{refused:?}");
+                }
             }
         }
         for (tier, whole) in [(Tier::Preview, false), (Tier::Video, true), (Tier::Preview, true)] {
