@@ -2,7 +2,7 @@
 
 use super::page;
 use crate::camera::{Mode, StreamRequest};
-use crate::conformance::bench::Bench;
+use crate::conformance::bench::{Bench, Streaming};
 use crate::conformance::{Check, Checked, Stop, require};
 use crate::memory::{self, Source};
 use crate::v4l2::V4l2Camera;
