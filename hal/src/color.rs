@@ -109,11 +109,28 @@ impl Colorimetry {
             },
         }
     }
+
+    /// The same of a format of red, green and blue, which has all codes unless the driver says that it has not
+    /// (`V4L2_MAP_QUANTIZATION_DEFAULT`).
+    pub fn of_rgb(space: u32, transfer: u32, encoding: u32, quantization: u32) -> Self {
+        let range = match quantization {
+            raw::v4l2_quantization_V4L2_QUANTIZATION_LIM_RANGE => Range::Limited,
+            _ => Range::Full,
+        };
+        Self { range, ..Self::from_v4l2(space, transfer, encoding, quantization) }
+    }
 }
 
 #[cfg(test)]
 mod tests {
     use super::*;
+
+    #[test]
+    fn red_green_and_blue_have_all_codes_unless_told_otherwise() {
+        let range = |quantization| Colorimetry::of_rgb(0, 0, 0, quantization).range;
+        assert_eq!([0, 1, 2].map(range), [Range::Full, Range::Full, Range::Limited]);
+        assert_eq!(Colorimetry::from_v4l2(0, 0, 0, 0).range, Range::Limited);
+    }
 
     #[test]
     fn what_a_driver_leaves_open_follows_from_its_colour_space() {

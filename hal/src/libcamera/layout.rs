@@ -80,7 +80,10 @@ impl Layout {
             ));
         }
         // Many handlers say nothing of colours, as many drivers do not; that is taken for sRGB there too.
-        let usual = || Colorimetry::from_v4l2(0, 0, 0, 0);
+        let usual = || match format {
+            PixelFormat::Rgb(_) => Colorimetry::of_rgb(0, 0, 0, 0),
+            _ => Colorimetry::from_v4l2(0, 0, 0, 0),
+        };
         let colorimetry = format.raw().is_none().then(|| colorimetry.unwrap_or_else(usual));
         Ok(Self { format, width, height, stride, size, needed, colorimetry, interval })
     }

@@ -87,7 +87,11 @@ impl Layout {
         });
         let parts = parts.collect::<Result<Vec<_>, _>>()?;
         let colorimetry = format.raw().is_none().then(|| {
-            Colorimetry::from_v4l2(answer.colorspace, answer.transfer, answer.encoding, answer.quantization)
+            let from_v4l2 = match format {
+                PixelFormat::Rgb(_) => Colorimetry::of_rgb,
+                _ => Colorimetry::from_v4l2,
+            };
+            from_v4l2(answer.colorspace, answer.transfer, answer.encoding, answer.quantization)
         });
         Ok(Self { format, width, height, parts, separate, colorimetry, interval: None })
     }
